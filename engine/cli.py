@@ -1,0 +1,265 @@
+"""`onepath …`: parse, call, print; what the commands do is in the engine, not here.
+
+Exit code 0; 2 for a user's mistake, one sentence on stderr; 1 for a fault, one sentence that says
+where the log is; 128 + the signal's number where a signal ended the command.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import NoReturn
+
+import click
+
+import engine
+from engine import cli_output as output
+from engine import cli_runs as runs
+from engine import cli_studio as server
+from engine.cost import network_cost
+from engine.errors import RunError, StudioError
+from engine.presets import load_space
+from engine.spec import DeviceChoice, ExportSpec, ProfileSpec, RunSpec, TrainSpec
+
+workspace_option = click.option(
+    "--workspace",
+    "folder",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the workspace; made if missing.",
+)
+space_option = click.option(
+    "--space", required=True, metavar="PRESET|FILE.json", help="What may vary."
+)
+device_option = click.option(
+    "--device", default="local", show_default=True, help="What latency is measured on."
+)
+threads_option = click.option(
+    "--threads",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 256),
+    help="Threads it computes on.",
+)
+epochs_option = click.option("--epochs", type=int, help="Passes over the images.")
+arch_option = click.option(
+    "--arch", required=True, metavar="ARCH|best", help="An architecture; best: within the limit."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+run_argument = click.argument("run", type=click.IntRange(min=1))
+
+
+@click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(engine.__version__, message="%(version)s")
+def cli() -> None:
+    """Single-path neural architecture search under a latency limit measured on your own device."""
+
+
+@cli.command()
+@click.option(
+    "--workspaces",
+    default="workspaces",
+    show_default=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder that holds the workspaces; made if missing.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8501, show_default=True, type=click.IntRange(1, 65535))
+def studio(workspaces: Path, host: str, port: int) -> None:
+    """Open the studio; Ctrl-C ends the server, searches that are running go on."""
+    server.require_loopback(host)
+    server.require_free(host, port)
+    server.become(runs.made(workspaces), host, port)
+
+
+@cli.command()
+@workspace_option
+@space_option
+@device_option
+@threads_option
+@click.option("--fresh", is_flag=True, help="Measure again what was measured before.")
+@json_option
+def profile(
+    folder: Path, space: str, device: str, threads: int, fresh: bool, as_json: bool
+) -> None:
+    """Measure a space's latency table and calibrate its prediction; no search."""
+    spec = ProfileSpec(load_space(space)[0], chosen_device(device, threads), fresh)
+    done = runs.start(runs.opened(folder), spec)
+    output.show(output.profile(done), output.profile_text, as_json)
+
+
+@cli.command()
+@workspace_option
+@space_option
+@click.option("--data", required=True, metavar="digits|cifar10[=PATH]|PATH", help="The images.")
+@device_option
+@click.option("--latency-ms", "limit", required=True, type=float, help="Latency limit in ms.")
+@threads_option
+@click.option("--strategy", default="single_path", show_default=True, help="How to search.")
+@epochs_option
+@click.option("--seed", default=0, show_default=True, type=int, help="Seed of all randomness.")
+@json_option
+def search(  # noqa: PLR0913 - one parameter per option
+    folder: Path,
+    space: str,
+    data: str,
+    device: str,
+    limit: float,
+    threads: int,
+    strategy: str,
+    epochs: int | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Search under a latency limit; prints the front and the best architecture within the limit."""
+    from engine.data import parse_choice
+    from engine.strategies import require_known  # imports torch, which a search needs anyway
+
+    require_known(strategy)
+    choices = load_space(space)[0], parse_choice(data), chosen_device(device, threads)
+    spec = RunSpec(*choices, limit, strategy=strategy, seed=seed)
+    spec = spec if epochs is None else replace(spec, epochs=epochs)
+    done = runs.start(runs.opened(folder), spec)
+    output.show(output.search(done), output.search_text, as_json)
+
+
+@cli.command()
+@run_argument
+@workspace_option
+@json_option
+def resume(run: int, folder: Path, as_json: bool) -> None:
+    """Go on with a search from its last checkpoint; prints what search prints."""
+    done = runs.resume(runs.existing(folder), run)
+    output.show(output.search(done), output.search_text, as_json)
+
+
+@cli.command()
+@run_argument
+@workspace_option
+@json_option
+def front(run: int, folder: Path, as_json: bool) -> None:
+    """Print what a search has found so far."""
+    done = runs.searched(runs.existing(folder), run)
+    output.show(output.search(done), output.search_text, as_json)
+
+
+@cli.command()
+@run_argument
+@workspace_option
+@arch_option
+@epochs_option
+@json_option
+def finetune(run: int, folder: Path, arch: str, epochs: int | None, as_json: bool) -> None:
+    """Train one architecture further from its shared weights; measures its test accuracy once."""
+    workspace = runs.existing(folder)
+    found = runs.searched(workspace, run)
+    spec = TrainSpec(run, runs.chosen_arch(found, arch), seed=found.search.seed)
+    spec = spec if epochs is None else replace(spec, epochs=epochs)
+    done = runs.start(workspace, spec)
+    output.show(output.finetune(done), output.finetune_text, as_json)
+
+
+@cli.command()
+@run_argument
+@workspace_option
+@arch_option
+@click.option(
+    "--out", required=True, metavar="FILE.zip", type=click.Path(path_type=Path, dir_okay=False)
+)
+@json_option
+def export(run: int, folder: Path, arch: str, out: Path, as_json: bool) -> None:
+    """Write one architecture as an archive: ONNX file, report, model card, benchmark."""
+    if not out.absolute().parent.is_dir():
+        raise StudioError(f"out: folder {out.absolute().parent} must exist.", "Make it first.")
+    workspace = runs.existing(folder)
+    spec = ExportSpec(run, runs.chosen_arch(runs.searched(workspace, run), arch))
+    done = runs.start(workspace, spec)
+    exported = runs.last_export(done)
+    runs.copy_archive(workspace.folder / exported.archive, out)
+    output.show(output.export(exported, out), output.export_text, as_json)
+
+
+@cli.command("bench-onnx")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@threads_option
+@json_option
+def bench_onnx(file: Path, threads: int, as_json: bool) -> None:
+    """Measure any ONNX image classifier on this computer."""
+    with runs.interruptible("Start the same command again."):
+        document = runs.bench(file, chosen_device("local", threads))
+    output.show(document, output.bench_text, as_json)
+
+
+@cli.command()
+@click.argument("space", metavar="PRESET|FILE.json")
+@json_option
+def space(space: str, as_json: bool) -> None:
+    """Check a space; prints its size and its smallest and largest network."""
+    loaded, golden = load_space(space)
+    costs = {
+        "min": network_cost(loaded, loaded.smallest()),
+        "max": network_cost(loaded, loaded.largest()),
+    }
+    ends = {name: {"params": cost.params, "macs": cost.macs} for name, cost in costs.items()}
+    document = {"size": loaded.size(), **ends, "golden": golden}
+    output.show(document, output.space_text, as_json)
+
+
+def chosen_device(name: str, threads: int) -> DeviceChoice:
+    """The device so named, known to exist; StudioError if there is none of that name."""
+    from engine.devices import DEVICES
+
+    if name not in DEVICES:
+        raise RunError(f"device: must be one of {', '.join(DEVICES)}, got {name!r}.")
+    return DeviceChoice(name, threads)
+
+
+def main() -> NoReturn:
+    """Runs the command line and exits."""
+    sys.excepthook = log_fault
+    sys.exit(outcome(sys.argv[1:]))
+
+
+def outcome(arguments: list[str]) -> int:
+    """The exit code of one command; says in one sentence on stderr what was wrong, if anything."""
+    try:
+        code = cli.main(arguments, prog_name="onepath", standalone_mode=False)
+        sys.stdout.flush()  # here, so that a closed pipe is met below and not while exiting
+    except click.UsageError as error:
+        known = error.ctx.command_path if error.ctx else "onepath"
+        return refuse(f"{error.format_message()} See {known} --help.")
+    except click.ClickException as error:
+        return refuse(error.format_message())
+    except StudioError as error:
+        return refuse(str(error))
+    except runs.Fault as fault:
+        click.echo(f"onepath: {fault}", err=True)
+        return 1
+    except runs.Interrupted as stopped:
+        click.echo(f"onepath: {stopped}", err=True)
+        return 128 + stopped.number
+    except click.Abort:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # the reader of our output went away: nobody is left to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    return code if isinstance(code, int) else 0
+
+
+def refuse(sentence: str) -> int:
+    """Says what the user can do differently, on one line."""
+    click.echo(f"onepath: {' '.join(sentence.split())}", err=True)
+    return 2
+
+
+def log_fault(kind: type[BaseException], fault: BaseException, trace: TracebackType | None) -> None:
+    """What Python calls for an error nobody expected: a log file and one sentence that names it."""
+    with tempfile.NamedTemporaryFile("w", prefix="onepath-", suffix=".log", delete=False) as log:
+        traceback.print_exception(kind, fault, trace, file=log)
+    click.echo(f"onepath: something broke ({kind.__name__}); the log is {log.name}", err=True)

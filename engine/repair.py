@@ -1,0 +1,54 @@
+"""Making an architecture cheaper until it meets the limit, at the least cost in accuracy.
+
+One step of NetAdapt without its finetuning: of all single changes that save latency, the one that
+costs the least cross-entropy per ms on a batch of the architecture split.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from engine.problem import Problem
+from engine.space import Arch
+from engine.train import loss_of
+
+PROBE_IMAGES = 512  # images that a change is judged on
+
+
+def repaired(problem: Problem, arch: Arch) -> Arch:
+    """`arch`, or what is left of it once it is within the limit (or the fastest there is)."""
+    batch = next(problem.splits["architecture"].in_order(PROBE_IMAGES))
+    while problem.latency.predict(arch) > problem.limit_ms:
+        here = probe(problem, arch, batch)
+        options = [
+            ((probe(problem, cheaper, batch) - here) / saved, cheaper)
+            for cheaper, saved in neighbours(problem, arch)
+        ]
+        if not options:
+            break  # the run loop refuses limits below the fastest architecture
+        arch = min(options)[1]
+    return arch
+
+
+def neighbours(problem: Problem, arch: Arch) -> list[tuple[Arch, float]]:
+    """Architectures with one op of `arch` replaced by a cheaper one, and the ms that saves."""
+    result = []
+    for i, slot in enumerate(problem.space.slots()):
+        table = problem.latency.slot_ms[i]
+        for op in slot.ops:
+            saved = table[arch.ops[i]] - table[op]
+            if saved > 0:
+                result.append((Arch((*arch.ops[:i], op, *arch.ops[i + 1 :])), saved))
+    return result
+
+
+@torch.no_grad()
+def probe(problem: Problem, arch: Arch, batch: tuple[Tensor, Tensor]) -> float:
+    """Cross-entropy of `arch` on one batch, batch norm using the batch's own statistics."""
+    supernet = problem.supernet
+    supernet.train()
+    supernet.head.eval()  # no dropout: options must be compared on equal terms
+    loss = float(loss_of(supernet(batch[0], arch), batch[1], 0.0))
+    supernet.head.train()
+    return loss

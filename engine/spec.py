@@ -1,0 +1,161 @@
+"""Everything needed to repeat a run, as frozen data with JSON in and out; nothing here executes.
+
+One dataclass per kind of run; `SPECS` names them. Construction validates (RunError, one sentence).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar
+
+from engine import __version__
+from engine.errors import RunError
+from engine.space import SearchSpace
+
+MAX_EPOCHS, MAX_THREADS, MAX_SEED = 10_000, 256, 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class DataChoice:
+    """Where images come from: `source` is a name in DATASETS, `path` a local copy ("" for none)."""
+
+    source: str
+    path: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.source}={self.path}" if self.path else self.source
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChoice:
+    """A device by its name in DEVICES, with the number of threads it computes on."""
+
+    name: str = "local"
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        _whole("threads", self.threads, 1, MAX_THREADS)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """A search: space, data, device and limit, strategy and its budget, seed, and our version."""
+
+    kind: ClassVar[str] = "search"
+
+    space: SearchSpace
+    data: DataChoice
+    device: DeviceChoice
+    latency_limit_ms: float
+    strategy: str = "single_path"
+    mode: str = "stable"
+    epochs: int = 40
+    seed: int = 0
+    version: str = __version__
+
+    def __post_init__(self) -> None:
+        _whole("epochs", self.epochs, 3, MAX_EPOCHS)
+        _whole("seed", self.seed, 0, MAX_SEED)
+        if not (math.isfinite(self.latency_limit_ms) and self.latency_limit_ms > 0):
+            raise RunError(f"latency limit: must be above 0 ms, got {self.latency_limit_ms}.")
+        if self.mode not in ("stable", "reference"):
+            raise RunError(f"mode: must be stable or reference, got {self.mode!r}.")
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSpec:
+    """A latency table and its calibration for one space on one device; `fresh` measures again."""
+
+    kind: ClassVar[str] = "profile"
+
+    space: SearchSpace
+    device: DeviceChoice
+    fresh: bool = False
+    version: str = __version__
+
+
+@dataclass(frozen=True, slots=True)
+class DataSpec:
+    """Reading, checking and splitting images at the size and channels a space wants."""
+
+    kind: ClassVar[str] = "data"
+
+    data: DataChoice
+    size: int
+    channels: int
+    version: str = __version__
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSpec:
+    """Training one architecture of search `run`: `finetune` shared weights, or `retrain`."""
+
+    kind: ClassVar[str] = "train"
+
+    run: int
+    arch: str
+    mode: str = "finetune"
+    epochs: int = 20
+    seed: int = 0
+    version: str = __version__
+
+    def __post_init__(self) -> None:
+        _whole("epochs", self.epochs, 1, MAX_EPOCHS)
+        _whole("seed", self.seed, 0, MAX_SEED)
+        if self.mode not in ("finetune", "retrain"):
+            raise RunError(f"mode: must be finetune or retrain, got {self.mode!r}.")
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSpec:
+    """One archive of one architecture of search `run`."""
+
+    kind: ClassVar[str] = "export"
+
+    run: int
+    arch: str
+    version: str = __version__
+
+
+Spec = RunSpec | ProfileSpec | DataSpec | TrainSpec | ExportSpec
+
+SPECS: dict[str, type[Spec]] = {
+    cls.kind: cls for cls in (RunSpec, ProfileSpec, DataSpec, TrainSpec, ExportSpec)
+}
+
+
+def to_json(spec: Spec) -> dict[str, Any]:
+    """Plain JSON of any spec; `from_json(spec.kind, …)` is its inverse."""
+    document = {f.name: getattr(spec, f.name) for f in fields(spec)}
+    for name, value in document.items():
+        if isinstance(value, SearchSpace):
+            document[name] = value.to_json()
+        elif isinstance(value, DataChoice | DeviceChoice):
+            document[name] = asdict(value)
+    return document
+
+
+def from_json(kind: str, document: object) -> Spec:
+    """The spec of `kind` in `document`; RunError or SpaceError for anything that is none."""
+    if kind not in SPECS:
+        raise RunError(f"kind of run: must be one of {', '.join(SPECS)}, got {kind!r}.")
+    if not isinstance(document, Mapping):
+        raise RunError(f"{kind} spec: must be a JSON object, got {type(document).__name__}.")
+    parts: dict[str, Any] = dict(document)
+    try:
+        if "space" in parts:
+            parts["space"] = SearchSpace.from_json(parts["space"])
+        if "data" in parts:
+            parts["data"] = DataChoice(**parts["data"])
+        if "device" in parts:
+            parts["device"] = DeviceChoice(**parts["device"])
+        return SPECS[kind](**parts)
+    except (TypeError, OverflowError) as error:
+        raise RunError(f"{kind} spec: {error}.") from error
+
+
+def _whole(what: str, value: int, least: int, most: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise RunError(f"{what}: must be a whole number from {least} to {most}, got {value!r}.")

@@ -1,0 +1,123 @@
+"""Training one architecture of a search: finetuning shared weights, or retraining from scratch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from engine.batches import Split, load_splits
+from engine.build import build
+from engine.clock import Clock
+from engine.cost import network_cost
+from engine.data import Dataset, prepare
+from engine.errors import CheckpointError, DataError
+from engine.events import Event, Finished, Resumed, Trained
+from engine.run import flips, trained_supernet
+from engine.space import Arch
+from engine.spec import RunSpec, Spec, TrainSpec
+from engine.store import Store
+from engine.train import Recipe, accuracy, fit, recalibrate_bn, recipe_for, use_threads
+
+WEIGHTS = "model.safetensors"
+FINETUNE_LR = 0.2  # of the recipe's: inherited weights are moved gently
+
+
+def train(spec: Spec, store: Store, clock: Clock) -> Iterator[Event]:
+    """Trains, judges on the architecture split, and touches the test split once, at the end."""
+    assert isinstance(spec, TrainSpec), spec
+    yield Resumed(0)
+    clock.enter("train")
+    search, supernet = trained_supernet(store, spec.run)
+    arch = supernet.space.require(Arch.parse(spec.arch))
+    splits = load_splits(same_data(store, spec.run, search), flip=flips(search.data))
+    use_threads(network_cost(supernet.space, arch).macs)
+    torch.manual_seed(spec.seed)
+    generator = torch.Generator().manual_seed(spec.seed)
+    network: nn.Module = supernet.subnet(arch)
+    recalibrate_bn(network, splits["weights"])
+    proxy = accuracy(network, splits["architecture"])
+    recipe = recipe_for(len(splits["weights"]))
+    if spec.mode == "finetune":
+        recipe = _gentler(recipe)
+    else:
+        network = build(supernet.space.layers(arch), generator)
+    yield from fit(
+        network,
+        splits,
+        recipe=recipe,
+        epochs=spec.epochs,
+        generator=generator,
+        tick=lambda share: clock.tick(share, f"epoch {int(share * spec.epochs) + 1}"),
+    )
+    save_file(network.state_dict(), store.run_folder(clock.run_id) / WEIGHTS)
+    judged = (accuracy(network, splits["architecture"]), accuracy(network, splits["test"]))
+    yield Trained(str(arch), spec.mode, proxy, *judged, clock.seconds())
+    yield Finished("trained", clock.seconds())
+
+
+def same_data(store: Store, run_id: int, search: RunSpec) -> Dataset:
+    """The images that search `run_id` used; DataError if they are not what they were."""
+    folder = store.folder / "data"
+    data = prepare(search.data, folder, search.space.input, lambda *_: None)
+    known = store.view(run_id).data
+    if known is not None and known.hash != data.hash:
+        raise DataError(f"data: the images of run {run_id} changed since it ran.", "Search anew.")
+    return data
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A network ready to be exported; `times_tested`: trainings of it that saw the test split."""
+
+    network: nn.Sequential
+    proxy_accuracy: float
+    trained: Trained | None
+    times_tested: int
+
+
+def best_weights(store: Store, run_id: int, arch: Arch, splits: dict[str, Split]) -> Weights:
+    """The network of `arch` with its most accurate weights (architecture split), batch norm ready.
+
+    The event is that of the training they come from; without one they are the shared weights,
+    `proxy` their accuracy.
+    """
+    _, supernet = trained_supernet(store, run_id)
+    network = supernet.subnet(supernet.space.require(arch))
+    recalibrate_bn(network, splits["weights"])
+    proxy = accuracy(network, splits["architecture"])
+    known = trainings(store, run_id, arch)
+    event, path = max(known, key=lambda pair: pair[0].accuracy, default=(None, Path()))
+    if event is None or event.accuracy < proxy:
+        return Weights(network, proxy, None, len(known))
+    _load(network, path)
+    return Weights(network, proxy, event, len(known))
+
+
+def trainings(store: Store, run_id: int, arch: Arch) -> list[tuple[Trained, Path]]:
+    """Every finished training of `arch` in search `run_id`, with the file of its weights."""
+    return [
+        (event, store.run_folder(run.id) / WEIGHTS)
+        for run in store.runs(TrainSpec.kind)
+        if isinstance(run.spec, TrainSpec) and (run.spec.run, run.spec.arch) == (run_id, str(arch))
+        for event in store.view(run.id).trained
+    ]
+
+
+def _load(network: nn.Module, path: Path) -> None:
+    try:
+        network.load_state_dict(load_file(path))
+    except (OSError, RuntimeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path.parent.name}/{path.name}: cannot be read: {str(error)[:120]}.",
+            "Train it again.",
+        ) from error
+    network.eval()
+
+
+def _gentler(recipe: Recipe) -> Recipe:
+    return Recipe(recipe.lr * FINETUNE_LR, recipe.batch, recipe.weight_decay, recipe.smoothing)

@@ -1,0 +1,1 @@
+"""The studio: pages that read a workspace, write wishes and draw; nothing is trained here."""

@@ -1,0 +1,210 @@
+"""What a page knows: the workspace it shows, its documents and its runs; nothing is drawn here.
+
+All keys of the session's state stand at the top of this file; widgets use keys that start with
+the name of their page.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from engine.data import Dataset, open_prepared
+from engine.devices import open_device
+from engine.errors import StudioError
+from engine.events import View, fold
+from engine.latency import LatencyModel, load_model
+from engine.space import Input, SearchSpace
+from engine.spec import DataChoice, DeviceChoice
+from engine.store import Run, Store
+from engine.workspace import Workspace, open_workspace
+
+PAGES = "shell.pages"  # name of a page to its st.Page, set by main at every run
+WORKSPACE = "shell.workspace"  # name of the workspace that was last in the address
+COMPOSE_ERROR = "compose.error"  # the sentence about an edit that could not be saved
+COMPOSE_DRAFT = "compose.draft"  # the document being edited, and the saved one it began with
+COMPOSE_ROUND = "compose.round"  # grows whenever the form must forget what its widgets held
+
+ROOT_VARIABLE = "ONEPATH_WORKSPACES"
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a search is asked for; no limit has been chosen while `limit_ms` is None."""
+
+    limit_ms: float | None = None
+    epochs: int = 40
+    seed: int = 0
+
+
+def workspaces_root() -> Path:
+    """The folder that holds all workspaces, made if it is not there."""
+    root = Path(os.environ.get(ROOT_VARIABLE) or "workspaces")
+    root.mkdir(parents=True, exist_ok=True)
+    return root
+
+
+def page(name: str) -> Any:
+    """The `st.Page` of a page by its name in the address (`compose`), to link to."""
+    return st.session_state[PAGES][name]
+
+
+def link_query(workspace: Workspace, **more: str | int) -> dict[str, str]:
+    """Query parameters that keep `workspace` (and, say, `run=3`) when a link is followed."""
+    return {"ws": workspace.name} | {key: str(value) for key, value in more.items()}
+
+
+def current() -> Workspace:
+    """The workspace of this page; if there is none, says so with a way to Home and stops."""
+    name = st.query_params.get("ws") or st.session_state.get(WORKSPACE, "")
+    if name:
+        try:
+            workspace = opened(workspaces_root(), name)
+        except StudioError as error:
+            st.warning(f"{error.message} {error.hint}")
+        else:
+            st.session_state[WORKSPACE] = name
+            if st.query_params.get("ws") != name:
+                st.query_params["ws"] = name
+            return workspace
+    st.session_state.pop(WORKSPACE, None)
+    st.subheader("No workspace is open", anchor=False)
+    st.write("A workspace holds one search: its networks, its images, its device and its results.")
+    st.page_link(page("home"), label="Pick one on Home", icon=":material/arrow_back:")
+    st.stop()
+
+
+def opened(root: Path, name: str) -> Workspace:
+    """The workspace `name`, opened once for the whole server; RunError if there is none."""
+    fresh = open_workspace(root, name)  # checks the name and that the folder is still there
+    return _opened(str(fresh.folder.resolve()), fresh.folder.stat().st_ino)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _opened(folder: str, inode: int) -> Workspace:
+    del inode  # tells a folder from a later one of the same name
+    return Workspace(Path(folder))
+
+
+# -- the documents of a workspace -------------------------------------------------------------
+
+
+def drafted_space(workspace: Workspace) -> SearchSpace:
+    """The newest revision of the search space, as it was composed."""
+    return SearchSpace.from_json(workspace.store.document("space"))
+
+
+def space(workspace: Workspace) -> SearchSpace:
+    """The space that is searched: the composed one with as many classes as the images have."""
+    drafted, images = drafted_space(workspace), dataset(workspace)
+    return drafted.with_data(len(images.classes)) if images else drafted
+
+
+def data_choice(workspace: Workspace) -> DataChoice:
+    """Where the images come from."""
+    document = workspace.store.document("data") or {}
+    return DataChoice(str(document.get("source", "digits")), str(document.get("path", "")))
+
+
+def device_choice(workspace: Workspace) -> DeviceChoice:
+    """What the networks shall run on."""
+    document = workspace.store.document("device") or {}
+    return DeviceChoice(str(document.get("name", "local")), int(document.get("threads", 1)))
+
+
+def goal(workspace: Workspace) -> Goal:
+    """What the search is asked for."""
+    document = workspace.store.document("goal") or {}
+    limit = document.get("limit_ms")
+    epochs, seed = document.get("epochs", Goal.epochs), document.get("seed", Goal.seed)
+    return Goal(None if limit is None else float(limit), int(epochs), int(seed))
+
+
+def dataset(workspace: Workspace) -> Dataset | None:
+    """The prepared images at the size the space wants, or None if they have not been read."""
+    folder = workspace.data_folder
+    version = max((p.stat().st_mtime_ns for p in folder.glob("*")), default=0)
+    if not version:
+        return None
+    return _dataset(str(folder), data_choice(workspace), drafted_space(workspace).input, version)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16, ttl=15)  # the source itself may change
+def _dataset(folder: str, choice: DataChoice, shape: Input, version: int) -> Dataset | None:
+    del version  # a later reading of the same images is another entry
+    return open_prepared(choice, Path(folder), shape)
+
+
+def device_model(workspace: Workspace) -> LatencyModel | None:
+    """Predicted latencies of the current space on the current device, or None if never measured."""
+    key, searched = open_device(device_choice(workspace)).key, space(workspace)
+    if workspace.store.calibration(key, searched.digest()) is None:
+        return None
+    return _device_model(workspace.store, key, searched, workspace.store.changed())
+
+
+@st.cache_resource(
+    show_spinner=False,
+    max_entries=16,
+    hash_funcs={Store: lambda store: str(store.path.resolve()), SearchSpace: SearchSpace.digest},
+)
+def _device_model(
+    store: Store, key: str, searched: SearchSpace, version: int
+) -> LatencyModel | None:
+    del version  # a table that was measured again is another entry
+    return load_model(store, key, searched)
+
+
+# -- runs --------------------------------------------------------------------------------------
+
+
+def shown_search(workspace: Workspace) -> Run | None:
+    """The newest search with evaluated networks, else the newest search, None before the first."""
+    searches = workspace.store.runs("search")
+    told = (run for run in searches if run_view(workspace, run.id).fresh())
+    return next(told, next(iter(searches), None))
+
+
+@dataclass(slots=True)
+class _Reading:
+    """How far one run's events have been read, and what they amounted to."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    cursor: int = 0
+    grown: View = field(default_factory=View)
+    shown: View = field(default_factory=View)
+
+
+def run_view(workspace: Workspace, run_id: int) -> View:
+    """The run's events folded so far; only new ones are read. Shared: not to be changed."""
+    reading = _reading(str(workspace.folder.resolve()), run_id, id(workspace.store))
+    with reading.lock:
+        new, reading.cursor = workspace.store.events_after(run_id, reading.cursor)
+        if new:
+            reading.grown = fold(new, reading.grown)
+            reading.shown = _copy(reading.grown)
+        return reading.shown
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _reading(folder: str, run_id: int, store: int) -> _Reading:
+    del folder, run_id, store  # the key of this entry
+    return _Reading()
+
+
+def _copy(view: View) -> View:
+    """A view that stays as it is while `view` grows: other viewers read it without the lock."""
+    return replace(
+        view,
+        kept=list(view.kept),
+        epochs=list(view.epochs),
+        candidates=dict(view.candidates),
+        trained=list(view.trained),
+        exported=list(view.exported),
+        warnings=list(view.warnings),
+    )

@@ -1,0 +1,144 @@
+"""The supernet against separately built subnets, and its gates."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import torch
+
+from engine.build import build
+from engine.space import SKIP, Arch, SearchSpace
+from engine.supernet import (
+    SuperNet,
+    corner_table,
+    decode,
+    expected_ms,
+    hard_gates,
+    nested,
+)
+
+
+def space(kernel: tuple[int, ...] = (3, 5), expand: tuple[int, ...] = (3, 6)) -> SearchSpace:
+    stage = {"kernel": list(kernel), "expand": list(expand)}
+    return SearchSpace.from_json(
+        {
+            "input": {"size": 9, "channels": 1},
+            "classes": 3,
+            "stem": {"width": 4, "kernel": 3, "stride": 1},
+            "stages": [
+                {"width": 4, "depth": [0, 1], "stride": 1, **stage},
+                {"width": 6, "depth": [1, 2], "stride": 2, **stage},
+            ],
+            "head": {"width": 8, "dropout": 0},
+        }
+    )
+
+
+def trained_like(space: SearchSpace) -> SuperNet:
+    """A supernet whose batch norms are far from their fresh state, which would hide leaks."""
+    generator = torch.Generator().manual_seed(1)
+    net = SuperNet(space, generator)
+    for name, tensor in net.state_dict().items():
+        if "bn" in name and tensor.is_floating_point():
+            tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
+            if name.endswith("bias"):
+                tensor.sub_(1.0)
+    return net
+
+
+def all_archs(space: SearchSpace) -> list[Arch]:
+    """Every op of every slot at least once, with skips and without."""
+    rng = random.Random(0)
+    return [space.smallest(), space.largest(), *(space.sample(rng) for _ in range(40))]
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+@pytest.mark.parametrize("kernel", [(3, 5), (3, 5, 7), (5,)], ids=str)
+@pytest.mark.parametrize("expand", [(3, 6), (2, 3, 4), (1,)], ids=str)
+def test_hard_gates_slices_and_the_built_subnet_agree(kernel, expand, training) -> None:
+    net = trained_like(space(kernel, expand)).train(training)
+    x = torch.randn(5, 1, 9, 9, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        for arch in all_archs(net.space):
+            gates = [hard_gates(k, op) for k, op in zip(net.kernels(), arch.ops, strict=True)]
+            child = net.subnet(arch)(x)
+            torch.testing.assert_close(net(x, gates), child, atol=1e-5, rtol=1e-5)
+            net.load_state_dict(trained_like(net.space).state_dict())
+            torch.testing.assert_close(net(x, arch), child, atol=1e-5, rtol=1e-5)
+            net.load_state_dict(trained_like(net.space).state_dict())
+
+
+def test_the_published_kernel_only_gates_leak() -> None:
+    net = trained_like(space()).eval()
+    net.leaky = True
+    arch = Arch(("skip", "k3e3", "skip"))
+    x = torch.randn(4, 1, 9, 9)
+    gates = [hard_gates(k, op) for k, op in zip(net.kernels(), arch.ops, strict=True)]
+    with torch.no_grad():
+        assert (net(x, gates) - net.subnet(arch)(x)).abs().max() > 1e-2
+
+
+def test_weights_outside_the_active_subnet_get_no_gradient() -> None:
+    net = trained_like(space()).train()
+    arch = Arch(("skip", "k3e3", "k5e3"))
+    net(torch.randn(4, 1, 9, 9), arch).square().sum().backward()
+    skipped, small, wide = net.kernels()
+    assert all(p.grad is None for p in skipped.parameters())
+    ring = small.rings[1].bool()
+    assert small.depthwise.grad[:, 0, ring].abs().sum() == 0
+    assert small.depthwise.grad[: 4 * 3].abs().sum() > 0
+    assert wide.expand.grad[6 * 3 :].abs().sum() == 0
+    assert wide.depthwise.grad[: 6 * 3, 0][:, ring].abs().sum() > 0
+
+
+def test_decoding_hard_gates_gives_the_op_back() -> None:
+    net = trained_like(space((3, 5, 7), (2, 3, 6)))
+    for kernel in net.kernels():
+        for op in kernel.slot.ops:
+            assert decode(kernel, hard_gates(kernel, op)) == op
+
+
+def test_a_layer_that_may_not_be_skipped_never_is() -> None:
+    kernel = trained_like(space()).kernels()[1]
+    gates = (torch.zeros(1), torch.zeros(1), torch.tensor(0.0))
+    assert decode(kernel, gates) == "k3e3"
+
+
+def test_expected_latency_is_exact_at_every_corner() -> None:
+    net = trained_like(space((3, 5, 7), (3, 6)))
+    for kernel in net.kernels():
+        ms = {op: 1.0 + i * 0.37 for i, op in enumerate(kernel.slot.ops)}
+        table = corner_table(kernel, ms)
+        for op in kernel.slot.ops:
+            assert expected_ms(hard_gates(kernel, op), *table).item() == pytest.approx(ms[op])
+
+
+def test_expected_latency_rises_with_every_gate_and_matches_finite_differences() -> None:
+    kernel = trained_like(space()).kernels()[0]
+    table = corner_table(kernel, {SKIP: 0.1, "k3e3": 1.0, "k3e6": 1.7, "k5e3": 1.2, "k5e6": 2.4})
+    parts = [torch.full((1,), 0.6), torch.full((1,), 0.3), torch.tensor(0.8)]
+    inputs = [p.double().requires_grad_() for p in parts]
+    value = (table[0].double(), table[1])
+    assert torch.autograd.gradcheck(lambda a, b, c: expected_ms((a, b, c), *value), inputs)
+    expected_ms((inputs[0], inputs[1], inputs[2]), *value).backward()
+    assert all(p.grad.min() > 0 for p in inputs)
+
+
+def test_nested_switches_need_those_inside_them() -> None:
+    assert nested(torch.tensor([0.0, 1.0])).tolist() == [1.0, 0.0, 0.0]
+
+
+def test_a_subnet_is_a_copy() -> None:
+    net = trained_like(space())
+    child = net.subnet(net.space.largest())
+    before = net.stem[0].conv.weight.clone()
+    with torch.no_grad():
+        for p in child.parameters():
+            p.zero_()
+    assert torch.equal(net.stem[0].conv.weight, before)
+
+
+def test_a_skipped_layer_is_not_built() -> None:
+    layers = space().layers(Arch(("skip", "k3e3", "skip")))
+    assert [name for name, _ in build(layers).named_children()] == ["stem", "stage2_1", "head"]
