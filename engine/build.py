@@ -1,4 +1,7 @@
-"""Primitives become torch modules here and nowhere else; also the way back, to plain arrays."""
+"""Layers become torch networks here and nowhere else; also the way back, to plain arrays.
+
+The module of every single word stands in `modules`.
+"""
 
 from __future__ import annotations
 
@@ -7,78 +10,14 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from engine.graph import ConvWeights, LinearWeights
-from engine.layers import (
-    BN_EPS,
-    Conv,
-    Dropout,
-    GlobalPool,
-    Layer,
-    Linear,
-    Primitive,
-    Residual,
-)
-
-
-class ConvBN(nn.Module):
-    """Convolution, batch norm and, if `act`, ReLU: (N, cin, H, W) to (N, cout, H/s, W/s)."""
-
-    def __init__(self, spec: Conv) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(
-            spec.cin,
-            spec.cout,
-            spec.kernel,
-            spec.stride,
-            padding=spec.kernel // 2,
-            groups=spec.groups,
-            bias=False,
-        )
-        self.bn = nn.BatchNorm2d(spec.cout, eps=BN_EPS)
-        self.act = spec.act
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.bn(self.conv(x))
-        return torch.relu(y) if self.act else y
-
-
-class ResidualBody(nn.Module):
-    """Adds its input to its body's output."""
-
-    def __init__(self, body: nn.Module) -> None:
-        super().__init__()
-        self.body = body
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = x + self.body(x)
-        return y
-
-
-class Pool(nn.Module):
-    """Mean over the map: (N, C, H, W) to (N, C)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.mean((2, 3))
-
-
-def build_primitive(primitive: Primitive) -> nn.Module:
-    """The module of one primitive, weights not yet drawn."""
-    match primitive:
-        case Conv():
-            return ConvBN(primitive)
-        case Residual(body):
-            return ResidualBody(nn.Sequential(*map(build_primitive, body)))
-        case GlobalPool():
-            return Pool()
-        case Dropout(rate):
-            return nn.Dropout(rate)
-        case Linear(cin, cout):
-            return nn.Linear(cin, cout)
+from engine.graph_words import Weights
+from engine.layers import Layer
+from engine.modules import ConvBN, Keeps, chain
 
 
 def build_layer(layer: Layer) -> nn.Sequential:
-    """The module of one named layer."""
-    return nn.Sequential(*map(build_primitive, layer.primitives))
+    """The module of one named layer, weights not yet drawn."""
+    return chain(layer.primitives)
 
 
 def build(layers: tuple[Layer, ...], generator: torch.Generator | None = None) -> nn.Sequential:
@@ -103,9 +42,13 @@ def initialize(network: nn.Module, generator: torch.Generator) -> None:
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             draw_conv(module.weight, generator, module.groups)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
         elif isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, 0.0, 0.01, generator=generator)
             nn.init.zeros_(module.bias)
+        elif isinstance(module, ConvBN):
+            module.settle()
 
 
 def draw_conv(weight: Tensor, generator: torch.Generator, groups: int) -> None:
@@ -114,18 +57,12 @@ def draw_conv(weight: Tensor, generator: torch.Generator, groups: int) -> None:
     nn.init.normal_(weight, 0.0, (2.0 / fan_out) ** 0.5, generator=generator)
 
 
-def arrays(network: nn.Module) -> list[ConvWeights | LinearWeights]:
+@torch.no_grad()
+def arrays(network: nn.Module) -> list[Weights]:
     """The network's weights as arrays in the order of `layers.walk`: what `graph.to_onnx` reads."""
-    result: list[ConvWeights | LinearWeights] = []
-    for module in network.modules():
-        if isinstance(module, ConvBN):
-            bn = module.bn
-            assert bn.running_mean is not None, "batch norm without running statistics"
-            assert bn.running_var is not None, "batch norm without running statistics"
-            parts = (module.conv.weight, bn.weight, bn.bias, bn.running_mean, bn.running_var)
-            result.append(ConvWeights(*(p.detach().contiguous().numpy() for p in parts)))
-        elif isinstance(module, nn.Linear):
-            result.append(
-                LinearWeights(module.weight.detach().numpy(), module.bias.detach().numpy())
-            )
-    return result
+    kept = [module.kept() for module in network.modules() if isinstance(module, Keeps)]
+    return [
+        {name: tensor.detach().contiguous().numpy() for name, tensor in tensors.items()}
+        for tensors in kept
+        if tensors
+    ]

@@ -42,7 +42,8 @@ def choose(space: SearchSpace, seed: int = 0) -> tuple[list[Arch], list[Arch]]:
     rng = random.Random(seed)
     size = space.size()
     if size <= ENUMERABLE:
-        everything = [Arch(ops) for ops in itertools.product(*(s.ops for s in space.slots()))]
+        parts = itertools.product(*(gene.values for gene in space.genes()))
+        everything = [Arch(tuple(itertools.chain(*ops))) for ops in parts]
         rng.shuffle(everything)
     else:
         everything = [space.sample(rng) for _ in range(TRIES)]

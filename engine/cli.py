@@ -14,7 +14,7 @@ import traceback
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -24,7 +24,7 @@ from engine import cli_runs as runs
 from engine import cli_studio as server
 from engine.cost import network_cost
 from engine.errors import RunError, StudioError
-from engine.presets import load_space
+from engine.presets import figures, load_space, names, summary
 from engine.spec import DeviceChoice, ExportSpec, ProfileSpec, RunSpec, TrainSpec
 
 workspace_option = click.option(
@@ -197,18 +197,34 @@ def bench_onnx(file: Path, threads: int, as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("space", metavar="PRESET|FILE.json")
+@click.argument("space", metavar="PRESET|FILE.json", required=False)
+@click.option("--list", "listed", is_flag=True, help="List all presets instead.")
 @json_option
-def space(space: str, as_json: bool) -> None:
+@click.pass_context
+def space(context: click.Context, space: str | None, *, listed: bool, as_json: bool) -> None:
     """Check a space; prints its size and its smallest and largest network."""
-    loaded, golden = load_space(space)
+    if listed and space is not None:
+        raise click.UsageError(f"--list takes no space, got {space!r}.", context)
+    if listed:
+        presets = {"presets": [summary(name) for name in names()]}
+        output.show(presets, output.presets_text, as_json)
+    elif space is None:
+        raise click.MissingParameter(ctx=context, param=context.command.params[0])
+    else:
+        output.show(checked(space), output.space_text, as_json)
+
+
+def checked(text: str) -> dict[str, Any]:
+    """The document of `onepath space` for one space."""
+    space, golden = load_space(text)
     costs = {
-        "min": network_cost(loaded, loaded.smallest()),
-        "max": network_cost(loaded, loaded.largest()),
+        "min": network_cost(space, space.smallest()),
+        "max": network_cost(space, space.largest()),
     }
     ends = {name: {"params": cost.params, "macs": cost.macs} for name, cost in costs.items()}
-    document = {"size": loaded.size(), **ends, "golden": golden}
-    output.show(document, output.space_text, as_json)
+    ours = figures(space)
+    matches = all(ours[key] == value for key, value in golden.items()) if golden else None
+    return {"size": space.size(), **ends, "golden": golden, "golden_matches": matches}
 
 
 def chosen_device(name: str, threads: int) -> DeviceChoice:

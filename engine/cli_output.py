@@ -192,7 +192,14 @@ def space_text(document: Document) -> str:
         cost = document[name]
         rows.append((words, f"{cost['params']:,} parameters, {cost['macs']:,} MACs"))
     golden = ", ".join(f"{key} {value:,}" for key, value in document["golden"].items())
-    return columns([*rows, *([("published", golden)] if golden else [])])
+    verdict = "matches" if document["golden_matches"] else "does not match"
+    return columns([*rows, *([("published", f"{golden}: {verdict}")] if golden else [])])
+
+
+def presets_text(document: Document) -> str:
+    """One line per preset."""
+    rows = [(p["name"], p["kind"], f"{p['size']:.3g}", p["about"]) for p in document["presets"]]
+    return columns([("preset", "", "architectures", ""), *rows])
 
 
 def _three(value: float) -> str:

@@ -1,22 +1,35 @@
 """Parameters, MACs and activation memory of a network, by arithmetic alone; latency is not here.
 
-Conventions: MACs are the multiply-accumulates of convolutions and linear layers, batch norm not
-counted. Parameters include batch norm's scale and shift, not its running statistics.
+Conventions: MACs are the multiply-accumulates of convolutions and linear layers; norms and the
+products inside attention are not counted. Parameters are those kept at inference, with batch norm's
+scale and shift, without its running statistics.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol, TypeVar
 
-from engine.layers import Conv, Layer, Linear, walk
-from engine.space import Arch, SearchSpace
+from engine.layers import ChannelConv, Conv, Layer, Linear, RepConv, shapes
 
 FLOAT_BYTES = 4
+STATISTICS = ("mean", "var")
+
+A_contra = TypeVar("A_contra", contravariant=True)
+
+
+class Networks(Protocol[A_contra]):
+    """Whatever has networks made of layers: a search space."""
+
+    def layers(self, arch: A_contra) -> tuple[Layer, ...]:
+        """The network of `arch`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """`peak_bytes`: largest input plus output of any one convolution, fp32, batch 1."""
+    """`peak_bytes`: largest input plus output of any convolution or linear layer, fp32, batch 1."""
 
     params: int
     macs: int
@@ -27,22 +40,22 @@ class Cost:
         return Cost(self.params + other.params, self.macs + other.macs, peak)
 
 
+@lru_cache(maxsize=20_000)  # a space has few different layers, and its networks share them
 def layer_cost(layer: Layer) -> Cost:
     """Cost of one named layer at the map size it runs on."""
     params = macs = peak = 0
-    for primitive, side_in, side_out in walk(layer.primitives, layer.side):
-        if isinstance(primitive, Conv):
-            weights = primitive.cin // primitive.groups * primitive.cout * primitive.kernel**2
-            params += weights + 2 * primitive.cout
-            macs += weights * side_out**2
-            moved = primitive.cin * side_in**2 + primitive.cout * side_out**2
-            peak = max(peak, FLOAT_BYTES * moved)
-        elif isinstance(primitive, Linear):
-            params += primitive.cin * primitive.cout + primitive.cout
-            macs += primitive.cin * primitive.cout
+    for leaf, come, out in layer.walk():
+        params += sum(
+            math.prod(shape) for name, shape in shapes(leaf).items() if name not in STATISTICS
+        )
+        if isinstance(leaf, Conv | RepConv | Linear):
+            macs += math.prod(shapes(leaf)["weight"]) * out.side**2
+            peak = max(peak, FLOAT_BYTES * (come.numbers + out.numbers))
+        elif isinstance(leaf, ChannelConv):
+            macs += leaf.kernel * come.channels
     return Cost(params, macs, peak)
 
 
-def network_cost(space: SearchSpace, arch: Arch) -> Cost:
+def network_cost(space: Networks[A_contra], arch: A_contra) -> Cost:
     """Cost of the whole network of `arch`."""
     return sum((layer_cost(layer) for layer in space.layers(arch)), Cost(0, 0, 0))

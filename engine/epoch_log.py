@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from engine.events import EpochEnd
-from engine.supernet import SlotGates
+from engine.superkernel import Gates
 
 
 class EpochLog:
@@ -19,9 +19,12 @@ class EpochLog:
         self.grad_count = 0
         self.gate_sum: list[list[float]] = []
 
-    def gates(self, gates: list[SlotGates], modelled_ms: float) -> None:
-        """Adds one batch's gates and the latency that they model."""
-        flat = [torch.cat([r, b, layer[None]]).detach().tolist() for r, b, layer in gates]
+    def gates(self, gates: Gates, modelled_ms: float) -> None:
+        """Adds one batch's gates and the latency that they model; an op's text has none."""
+        flat: list[list[float]] = [
+            [] if isinstance(part, str) else torch.cat([*part[:2], part[2][None]]).detach().tolist()
+            for part in gates
+        ]
         if not self.gate_sum:
             self.gate_sum = [[0.0] * len(row) for row in flat]
         for total, row in zip(self.gate_sum, flat, strict=True):

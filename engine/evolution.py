@@ -2,7 +2,7 @@
 
 Non-dominated sorting with crowding (NSGA-II) chooses parents; every child is moved to a latency
 target, so no loop here waits for luck: shrinking and growing end because latency is additive per
-slot and each move is strict. No torch, no evaluation: the caller says what each child is worth.
+gene and each move is strict. No torch, no evaluation: the caller says what each child is worth.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from engine.latency import LatencyModel
+from engine.latency import LatencyModel, gene_ms
 from engine.pareto import crowding, ranks
 from engine.space import Arch, SearchSpace
 
@@ -83,26 +83,28 @@ class Evolution:
 def move_to(
     space: SearchSpace, latency: LatencyModel, arch: Arch, target_ms: float, rng: random.Random
 ) -> Arch:
-    """`arch` with random slots made cheaper until it meets the target, then dearer within it."""
-    ops = list(arch.ops)
-    ms = latency.predict(arch)
+    """`arch` with random genes made cheaper until it meets the target, then dearer within it."""
+    genes, tables = space.genes(), gene_ms(space, latency.slot_ms)
+    parts = space.parts(arch)
+    at = [gene.values.index(part) for gene, part in zip(genes, parts, strict=True)]
+    ms = latency.constant_ms + sum(table[k] for table, k in zip(tables, at, strict=True))
     while ms > target_ms:
         cheaper = [
-            (i, op)
-            for i, slot in enumerate(space.slots())
-            for op in slot.ops
-            if latency.slot_ms[i][op] < latency.slot_ms[i][ops[i]]
+            (i, k)
+            for i, table in enumerate(tables)
+            for k, x in enumerate(table)
+            if x < table[at[i]]
         ]
         if not cheaper:
             break
-        i, op = rng.choice(cheaper)
-        ms += latency.slot_ms[i][op] - latency.slot_ms[i][ops[i]]
-        ops[i] = op
-    for i in rng.sample(range(len(ops)), len(ops)):
-        table = latency.slot_ms[i]
-        fits = [o for o in space.slots()[i].ops if 0 < table[o] - table[ops[i]] <= target_ms - ms]
+        i, k = rng.choice(cheaper)
+        ms += tables[i][k] - tables[i][at[i]]
+        at[i] = k
+    for i in rng.sample(range(len(at)), len(at)):
+        table = tables[i]
+        fits = [k for k, x in enumerate(table) if 0 < x - table[at[i]] <= target_ms - ms]
         if fits:
-            op = rng.choice(fits)
-            ms += table[op] - table[ops[i]]
-            ops[i] = op
-    return Arch(tuple(ops))
+            k = rng.choice(fits)
+            ms += table[k] - table[at[i]]
+            at[i] = k
+    return Arch(tuple(op for gene, k in zip(genes, at, strict=True) for op in gene.values[k]))

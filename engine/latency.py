@@ -82,20 +82,18 @@ class LatencyModel:
         kept = [(slot.name, ms) for slot, op, ms in terms if op != SKIP]
         return [("stem", stem_ms), *kept, ("head", self.constant_ms - stem_ms)]
 
-    def fastest(self) -> Arch:
-        """The architecture with the least predicted latency."""
-        return Arch(tuple(min(table, key=table.__getitem__) for table in self.slot_ms))
-
-    def slowest(self) -> Arch:
-        """The architecture with the greatest predicted latency."""
-        return Arch(tuple(max(table, key=table.__getitem__) for table in self.slot_ms))
+    def fastest(self, space: SearchSpace) -> Arch:
+        """The architecture of `space` with the least predicted latency."""
+        genes = zip(space.genes(), gene_ms(space, self.slot_ms), strict=True)
+        best = [gene.values[min(range(len(ms)), key=ms.__getitem__)] for gene, ms in genes]
+        return Arch(tuple(op for part in best for op in part))
 
     def _terms(self, arch: Arch) -> list[float]:
         try:
             return [table[op] for table, op in zip(self.slot_ms, arch.ops, strict=True)]
         except (KeyError, ValueError) as error:
             raise UnknownLayer(
-                f"latency: must be an architecture like {self.slowest()}, got {arch}.",
+                f"latency: must be an architecture that was measured, got {str(arch)[:200]}.",
                 "Measure the device for this search space.",
             ) from error
 
@@ -110,6 +108,14 @@ class LatencyModel:
         prediction["pairs"] = tuple((float(p), float(m)) for p, m in prediction["pairs"])
         parts = {"slot_ms": tuple(document["slot_ms"]), "prediction": Prediction(**prediction)}
         return LatencyModel(**{**document, **parts})
+
+
+def gene_ms(space: SearchSpace, slot_ms: Sequence[Mapping[str, float]]) -> list[list[float]]:
+    """Ms of every value of every gene of `space`: the sum over the gene's slots."""
+    return [
+        [sum(slot_ms[i][op] for i, op in zip(gene.slots, v, strict=True)) for v in gene.values]
+        for gene in space.genes()
+    ]
 
 
 def load_model(store: Store, device_key: str, space: SearchSpace) -> LatencyModel | None:
@@ -237,7 +243,8 @@ def _model(
     tables = tuple({op: fitted.op_ms(slot, op) for op in slot.ops} for slot in slots)
     stem_ms, head_ms = rows[space.stem_layer().key], rows[space.head_layer().key]
     rng = random.Random(0)
-    drawn = [sum(rng.choice(list(table.values())) for table in tables) for _ in range(MEDIAN_OF)]
+    genes = gene_ms(space, tables)
+    drawn = [sum(rng.choice(ms) for ms in genes) for _ in range(MEDIAN_OF)]
     return LatencyModel(
         device=device,
         device_key=device_key,
@@ -245,9 +252,9 @@ def _model(
         constant_ms=fitted.base_ms,
         slot_ms=tables,
         prediction=Prediction(0.0, 0.0, 0.0, 0, 0, 0.0),
-        fastest_ms=fitted.base_ms + sum(min(table.values()) for table in tables),
+        fastest_ms=fitted.base_ms + sum(map(min, genes)),
         median_ms=fitted.base_ms + median(drawn),
-        slowest_ms=fitted.base_ms + sum(max(table.values()) for table in tables),
+        slowest_ms=fitted.base_ms + sum(map(max, genes)),
         stem_share=stem_ms / (stem_ms + head_ms),
     )
 

@@ -19,9 +19,9 @@ class Reader:
             raise SpaceError(f"{where}: must be a JSON object, got {_got(document)}.")
         self.where, self.document = where, document
 
-    def whole(self, key: str) -> int:
+    def whole(self, key: str, default: int | None = None) -> int:
         """A whole number of at most nine digits."""
-        value = int(self._get(key, int))
+        value = int(self._get(key, int, default))
         if abs(value) > MAX_WHOLE:
             raise SpaceError(
                 f"{self.where}: {key} must be within ±{MAX_WHOLE}, got a larger number."
@@ -59,12 +59,36 @@ class Reader:
             )
         return numbers
 
+    def numbers(self, key: str) -> list[int | float]:
+        """A short list of numbers with at most two decimals, whole ones as whole numbers."""
+        values = self.items(key)
+        numbers = [_number(v) for v in values if _is_number(v)]
+        if len(values) > MAX_ITEMS or len(numbers) < len(values):
+            raise SpaceError(f"{self.where}: {key} must be a list of at most {MAX_ITEMS} numbers.")
+        return numbers
+
+    def words(self, key: str) -> list[str]:
+        """A short list of texts."""
+        values = self.items(key)
+        words = [v for v in values if isinstance(v, str)]
+        if len(values) > MAX_ITEMS or len(words) < len(values):
+            raise SpaceError(f"{self.where}: {key} must be a list of at most {MAX_ITEMS} texts.")
+        return words
+
+    def flag(self, key: str) -> bool:
+        """True or false; false where nothing is said."""
+        value = self.document.get(key, False)
+        if not isinstance(value, bool):
+            raise SpaceError(f"{self.where}: {key} must be true or false, got {_got(value)}.")
+        return value
+
+    def below(self, item: object) -> Reader:
+        """An object in a list of this one, which is told as this one."""
+        return Reader(self.where, item)
+
     def child(self, key: str) -> Reader:
         """The object below `key`."""
         return Reader(key, self.document.get(key))
-
-    def _beyond(self, key: str) -> SpaceError:
-        return SpaceError(f"{self.where}: {key} must be within ±{MAX_WHOLE}, got a larger number.")
 
     def _get(self, key: str, kind: type, default: object = None) -> Any:
         value = self.document.get(key, default)
@@ -72,6 +96,19 @@ class Reader:
         if not fits or isinstance(value, bool):
             raise SpaceError(f"{self.where}: {key} must be {NAMES[kind]}, got {_got(value)}.")
         return value
+
+
+def _is_number(value: object) -> bool:
+    """Finite, not too large, no truth value; NaN is none."""
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and -MAX_WHOLE <= value <= MAX_WHOLE
+    )
+
+
+def _number(value: Any) -> int | float:
+    return int(value) if value == int(value) else float(value)
 
 
 def _got(value: object) -> str:

@@ -32,14 +32,15 @@ def repaired(problem: Problem, arch: Arch) -> Arch:
 
 
 def neighbours(problem: Problem, arch: Arch) -> list[tuple[Arch, float]]:
-    """Architectures with one op of `arch` replaced by a cheaper one, and the ms that saves."""
-    result = []
-    for i, slot in enumerate(problem.space.slots()):
-        table = problem.latency.slot_ms[i]
-        for op in slot.ops:
-            saved = table[arch.ops[i]] - table[op]
-            if saved > 0:
-                result.append((Arch((*arch.ops[:i], op, *arch.ops[i + 1 :])), saved))
+    """Architectures with one gene of `arch` replaced by a cheaper one, and the ms that saves."""
+    space, latency = problem.space, problem.latency
+    here, parts, result = latency.predict(arch), space.parts(arch), []
+    for i, gene in enumerate(space.genes()):
+        for value in gene.values:
+            other = Arch(tuple(op for part in (*parts[:i], value, *parts[i + 1 :]) for op in part))
+            saved = here - latency.predict(other)
+            if saved > 1e-12:  # sums of the same terms differ by less
+                result.append((other, saved))
     return result
 
 

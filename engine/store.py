@@ -17,51 +17,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from sqlite_utils import Database, Migrations
+from sqlite_utils import Database
 
-from engine import events, history
+from engine import events
 from engine.errors import RunError
 from engine.events import Event
+from engine.schema import migrations
 from engine.spec import Spec, from_json, to_json
 
 BUSY_MS = 10_000
 GRACE_S = 20.0  # a run that was just created has this long for its worker to take the lock
 ENDED = ("finished", "stopped", "failed")
 HOLD_TRIES, HOLD_PAUSE_S = 10, 0.02
-
-INITIAL = (
-    """create table runs (id integer primary key autoincrement, kind text not null,
-        spec text not null, state text not null, wanted text not null, created_at real not null,
-        heartbeat_at real not null, ended_at real, status text not null default '{}') strict""",
-    """create table events (id integer primary key autoincrement,
-        run_id integer not null references runs(id), at real not null, kind text not null,
-        payload text not null) strict""",
-    "create index events_of_run on events (run_id, id)",
-    """create table latencies (device text not null, key text not null, ms_median real not null,
-        ms_p10 real not null, ms_p90 real not null, repeats integer not null, at real not null,
-        primary key (device, key)) strict""",
-    """create table calibrations (device text not null, space text not null, payload text not null,
-        at real not null, primary key (device, space)) strict""",
-    """create table documents (id integer primary key autoincrement, name text not null,
-        payload text not null, at real not null) strict""",
-    "create index documents_by_name on documents (name, id)",
-)
-
-migrations = Migrations("studio")
-
-
-@migrations()
-def m001_initial(db: Database) -> None:
-    """Runs, events, latency tables, calibrations and saved documents."""
-    for statement in INITIAL:
-        db.execute(statement)
-
-
-@migrations()
-def m002_history(db: Database) -> None:
-    """What a revision restores, and what it undid: see `engine.history`."""
-    for column in ("restores", "undone"):
-        db.execute(f"alter table documents add column {column} integer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +53,16 @@ class Run:
     heartbeat_at: float
     ended_at: float | None
     status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One saved state of a document: its number (1 is the first), when and by whom, the content."""
+
+    number: int
+    at: float
+    author: str
+    payload: dict[str, Any]
 
 
 class Store:
@@ -347,15 +324,23 @@ class Store:
 
     # -- documents: what the pages edit; every save is a revision ---------------------------------
 
-    def save(self, name: str, payload: dict[str, Any]) -> int:
+    def save(self, name: str, payload: dict[str, Any], author: str = "") -> int:
         """Stores a new revision of document `name` and returns its number."""
         with self._write() as db:
             db.execute(
-                "insert into documents (name, payload, at) values (?, ?, ?)",
-                (name, _dumps(payload), time.time()),
+                "insert into documents (name, payload, at, author) values (?, ?, ?, ?)",
+                (name, _dumps(payload), time.time(), author),
             )
             count = db.execute("select count(*) from documents where name = ?", (name,)).fetchone()
         return int(count[0])
+
+    def revisions(self, name: str, most: int = 200) -> list[Revision]:
+        """The newest `most` revisions of document `name`, newest first."""
+        sql = """select row_number() over (order by id), at, author, payload from documents
+            where name = ? order by id desc limit ?"""
+        return [
+            Revision(n, at, who, json.loads(p)) for n, at, who, p in self._rows(sql, name, most)
+        ]
 
     def document(self, name: str) -> dict[str, Any] | None:
         """The newest revision of document `name`, or None."""
@@ -366,26 +351,6 @@ class Store:
     def revision(self, name: str) -> int:
         """Number of revisions of document `name`."""
         return int(self._rows("select count(*) from documents where name = ?", name)[0][0])
-
-    def undo(self, name: str) -> bool:
-        """Saves what `name` held before its last edit as a new revision; whether there was any."""
-        return self._step(name, history.older)
-
-    def redo(self, name: str) -> bool:
-        """Saves what the last undo took away as a new revision; whether there was any."""
-        return self._step(name, history.newer)
-
-    def steps(self, name: str) -> tuple[bool, bool]:
-        """Whether `undo` and whether `redo` would do something."""
-        with self._lock:
-            db = self._connection
-            return history.older(db, name) is not None, history.newer(db, name) is not None
-
-    def _step(self, name: str, find: history.Finding) -> bool:
-        with self._write() as db:
-            if step := find(db, name):
-                history.append(db, step)
-        return step is not None
 
     def changed(self) -> int:
         """A number that differs once another connection has written; cheap to ask."""

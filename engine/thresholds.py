@@ -12,13 +12,16 @@ a threshold, decided with a straight-through estimator. Two forms:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from engine.supernet import SlotGates, SuperKernel, SuperNet, nested
+from engine.space import SearchSpace
+from engine.stage import Slot
+from engine.superkernel import SlotGates, SuperKernel, nested
+from engine.supernet import Kernel, SuperNet
 
 TEMPERATURE = 0.25
 MEMORY = 0.9  # of the running mean square
@@ -35,13 +38,27 @@ class Thresholds(nn.Module):
             nn.Parameter(torch.zeros(decisions(kernel))) for kernel in supernet.kernels()
         )
 
-    def gates(self, supernet: SuperNet, keep: list[Tensor] | None = None) -> list[SlotGates]:
-        """Gates of every slot; `keep` holds per slot one factor per decision (decision dropout)."""
+    def gates(
+        self,
+        supernet: SuperNet,
+        keep: list[Tensor] | None = None,
+        *,
+        draw: Callable[[Slot], str] | None = None,
+    ) -> list[SlotGates | str]:
+        """Gates of every slot; slots without gates are told the op that `draw` gives them.
+
+        `keep` holds per slot one factor per decision (decision dropout).
+        """
         factors: Sequence[Tensor | None] = keep or [None] * len(self.values)
-        return [
-            self._slot(kernel, t, factor)
-            for kernel, t, factor in zip(supernet.kernels(), self.values, factors, strict=True)
-        ]
+        triples = zip(supernet.kernels(), self.values, factors, strict=True)
+        gates: list[SlotGates | str] = []
+        for kernel, t, factor in triples:
+            if isinstance(kernel, SuperKernel):
+                gates.append(self._slot(kernel, t, factor))
+            else:
+                assert draw is not None, f"{kernel.slot.name} has no gates"
+                gates.append(draw(kernel.slot))
+        return tie(supernet.space, gates)
 
     def _slot(self, kernel: SuperKernel, t: Tensor, keep: Tensor | None) -> SlotGates:
         rings, bands = len(kernel.kernels) - 1, len(kernel.expands) - 1
@@ -116,8 +133,27 @@ class SharedRMS(torch.optim.Optimizer):
         return math.sqrt(max(running, now / 9, 1e-24))
 
 
-def decisions(kernel: SuperKernel) -> int:
-    """Number of decisions of one slot."""
+def tie(space: SearchSpace, gates: list[SlotGates | str]) -> list[SlotGates | str]:
+    """Gates of which every tied stage has one choice, and leaves out its last layers only.
+
+    Its first layer decides kernel and expansion; a layer is on if those before it are.
+    """
+    result = list(gates)
+    for gene in space.genes():
+        first = gates[gene.slots[0]]
+        if len(gene.slots) == 1 or isinstance(first, str):
+            continue
+        on = torch.ones(())
+        for i in gene.slots:
+            on = on * cast(SlotGates, gates[i])[2]
+            result[i] = (first[0], first[1], on)
+    return result
+
+
+def decisions(kernel: Kernel) -> int:
+    """Number of decisions of one slot; none where its ops have no gates."""
+    if not isinstance(kernel, SuperKernel):
+        return 0
     return len(kernel.kernels) + len(kernel.expands) - 2 + kernel.slot.skippable
 
 

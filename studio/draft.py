@@ -14,63 +14,6 @@ from engine.blocks import BLOCKS
 Document = dict[str, Any]
 
 
-def added(document: Document) -> Document:
-    """`document` with one more stage, like the last but keeping the map's side."""
-    result = copy.deepcopy(document)
-    stage = copy.deepcopy(result["stages"][-1]) if result["stages"] else first_stage()
-    result["stages"].append(stage | {"stride": 1})
-    return result
-
-
-def first_stage() -> Document:
-    """A stage to begin with."""
-    family = next(name for name, block in BLOCKS.items() if block.choices)
-    stage: Document = {"block": family, "width": 8, "depth": [1, 2], "stride": 1}
-    return stage | {"kernel": [3, 5], "expand": [3, 6]}
-
-
-def duplicated(document: Document, index: int) -> Document:
-    """`document` with stage `index` twice; the copy keeps the map's side."""
-    result = copy.deepcopy(document)
-    stage = copy.deepcopy(result["stages"][index])
-    result["stages"].insert(index + 1, stage | {"stride": 1})
-    return result
-
-
-def removed(document: Document, index: int) -> Document:
-    """`document` without stage `index`."""
-    result = copy.deepcopy(document)
-    del result["stages"][index]
-    return result
-
-
-def moved(document: Document, index: int, by: int) -> Document:
-    """`document` with stage `index` moved up (-1) or down (1); unchanged at the ends."""
-    result = copy.deepcopy(document)
-    stages, target = result["stages"], index + by
-    if 0 <= target < len(stages):
-        stages[index], stages[target] = stages[target], stages[index]
-    return result
-
-
-def changed(document: Document, path: tuple[str | int, ...], value: object) -> Document:
-    """`document` with the value at `path` (`("stages", 0, "width")`) replaced."""
-    result = copy.deepcopy(document)
-    inner: Any = result
-    for key in path[:-1]:
-        inner = inner[key]
-    inner[path[-1]] = value
-    return result
-
-
-def fewest_layers(document: Document, index: int) -> int:
-    """0 where the first layer of stage `index` may be skipped, else 1."""
-    stages = document["stages"]
-    before = stages[index - 1]["width"] if index else document["stem"]["width"]
-    stage = stages[index]
-    return 0 if stage["stride"] == 1 and stage["width"] == before else 1
-
-
 def place(message: str) -> str:
     """The card that an error speaks of: `stage 2`, `stem`, `head`, `input`, or "" for none."""
     match = re.match(r"(stage \d+|stem|head|input|classes)\b", message)
@@ -87,3 +30,24 @@ def told(message: str) -> str:
         named = {"expand": "expansion"}.get(field, field)
         message = f"{where}: choose at least one {named} of {legal}."
     return message[:1].upper() + message[1:]
+
+
+def whole(document: Document) -> Document:
+    """A space's JSON with nothing left out: every stage with `blocks`, every field of a family."""
+    result = copy.deepcopy(document)
+    result["stem"] = {"act": "relu"} | result["stem"]
+    result["head"] = {"kind": "classify", "hidden": 0, "act": "relu"} | result["head"]
+    result["stages"] = [_whole_stage(stage) for stage in result["stages"]]
+    return result
+
+
+def _whole_stage(stage: Document) -> Document:
+    shape = {key: stage[key] for key in ("width", "depth", "stride")}
+    inside = stage.get("blocks") or [{k: v for k, v in stage.items() if k not in shape}]
+    blocks = [{k: v for k, v in _whole_option(o).items() if k != "layers"} for o in inside]
+    return shape | {"layers": stage.get("layers", "own"), "blocks": blocks}
+
+
+def _whole_option(option: Document) -> Document:
+    usual = {f.name: [f.usual] for f in BLOCKS[option["block"]].fields if f.usual is not None}
+    return usual | option

@@ -26,9 +26,7 @@ from engine.workspace import Workspace, open_workspace
 
 PAGES = "shell.pages"  # name of a page to its st.Page, set by main at every run
 WORKSPACE = "shell.workspace"  # name of the workspace that was last in the address
-COMPOSE_ERROR = "compose.error"  # the sentence about an edit that could not be saved
-COMPOSE_DRAFT = "compose.draft"  # the document being edited, and the saved one it began with
-COMPOSE_ROUND = "compose.round"  # grows whenever the form must forget what its widgets held
+COMPOSITION = "compose.composition"  # what is on the canvas, and what it comes to
 
 ROOT_VARIABLE = "ONEPATH_WORKSPACES"
 
@@ -101,7 +99,12 @@ def drafted_space(workspace: Workspace) -> SearchSpace:
 
 def space(workspace: Workspace) -> SearchSpace:
     """The space that is searched: the composed one with as many classes as the images have."""
-    drafted, images = drafted_space(workspace), dataset(workspace)
+    return with_classes(workspace, drafted_space(workspace))
+
+
+def with_classes(workspace: Workspace, drafted: SearchSpace) -> SearchSpace:
+    """A space with as many classes as the workspace's images have, once they are read."""
+    images = dataset(workspace)
     return drafted.with_data(len(images.classes)) if images else drafted
 
 
@@ -142,7 +145,12 @@ def _dataset(folder: str, choice: DataChoice, shape: Input, version: int) -> Dat
 
 def device_model(workspace: Workspace) -> LatencyModel | None:
     """Predicted latencies of the current space on the current device, or None if never measured."""
-    key, searched = open_device(device_choice(workspace)).key, space(workspace)
+    return model_of(workspace, space(workspace))
+
+
+def model_of(workspace: Workspace, searched: SearchSpace) -> LatencyModel | None:
+    """Predicted latencies of a space on the current device, or None if it was never measured."""
+    key = open_device(device_choice(workspace)).key
     if workspace.store.calibration(key, searched.digest()) is None:
         return None
     return _device_model(workspace.store, key, searched, workspace.store.changed())

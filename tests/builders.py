@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from engine.blocks import BLOCKS
+from engine.blocks import BLOCKS, SEARCHED, Value
 from engine.errors import SpaceError
 from engine.space import SearchSpace
 from engine.spec import DataChoice, DeviceChoice, RunSpec
@@ -47,22 +47,29 @@ def search_spec(**changes: Any) -> RunSpec:
     return RunSpec(**{**usual, **changes})
 
 
-def _subset(values: tuple[int, ...]) -> st.SearchStrategy[list[int]]:
-    return st.sets(st.sampled_from(values), min_size=1).map(sorted)
+def _subset(values: tuple[Value, ...], most: int) -> st.SearchStrategy[list[Value]]:
+    return st.lists(st.sampled_from(values), min_size=1, max_size=most, unique=True)
+
+
+@st.composite
+def options(draw: st.DrawFn) -> dict[str, Any]:
+    """JSON of one block family with some of the values of each field."""
+    family = draw(st.sampled_from(SEARCHED))
+    few = {f.name: draw(_subset(f.values, 2)) for f in BLOCKS[family].fields}
+    return {"block": family, **few}
 
 
 @st.composite
 def stages(draw: st.DrawFn) -> dict[str, Any]:
     """JSON of a stage that may or may not fit where it is put."""
     most = draw(st.integers(1, 3))
-    family = draw(st.sampled_from([name for name, block in BLOCKS.items() if block.choices]))
-    fields = {field: draw(_subset(legal)) for field, legal in BLOCKS[family].choices.items()}
+    inside = draw(st.one_of(options(), st.lists(options(), min_size=1, max_size=2)))
     return {
-        "block": family,
-        "width": draw(st.sampled_from([4, 8, 12])),
+        **({"blocks": inside} if isinstance(inside, list) else inside),
+        "width": draw(st.sampled_from([4, 8, 12, 16])),
         "depth": [draw(st.integers(0, most)), most],
         "stride": draw(st.sampled_from([1, 2])),
-        **fields,
+        "layers": draw(st.sampled_from(["own", "same"])),
     }
 
 

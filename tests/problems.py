@@ -12,7 +12,7 @@ import torch
 from engine.batches import Split
 from engine.cost import layer_cost
 from engine.devices import Effort, Samples
-from engine.latency import LatencyModel, Prediction
+from engine.latency import LatencyModel, Prediction, gene_ms
 from engine.problem import Problem
 from engine.space import SKIP, SearchSpace
 from engine.spec import RunSpec
@@ -38,8 +38,8 @@ def macs_latency(space: SearchSpace) -> LatencyModel:
         {op: 0.0 if op == SKIP else layer_cost(slot.layer(op)).macs / 1e6 for op in slot.ops}
         for slot in space.slots()
     )
-    fastest = constant + sum(min(t.values()) for t in tables)
-    slowest = constant + sum(max(t.values()) for t in tables)
+    genes = gene_ms(space, tables)
+    fastest, slowest = (constant + sum(map(end, genes)) for end in (min, max))
     error = Prediction(0.0, 1.0, 1.0, 30, 20, 0.0)
     span = (fastest, (fastest + slowest) / 2, slowest)
     return LatencyModel({}, "fake", space.digest(), constant, tables, error, *span)

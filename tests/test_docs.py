@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 import engine
+from engine.blocks import Place
 from engine.cli import cli, outcome
+from engine.layers import Map, flow
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -92,12 +94,12 @@ def test_a_cheap_command_of_the_readme_runs(line: str, capsys: pytest.CaptureFix
 
 @pytest.mark.parametrize("code", blocks(README, "python"))
 def test_code_of_the_readme_runs(code: str, monkeypatch: pytest.MonkeyPatch):
-    module = ModuleType("separable")
-    monkeypatch.setitem(sys.modules, "separable", module)  # dataclasses look their module up
+    module = ModuleType("spindle")
+    monkeypatch.setitem(sys.modules, "spindle", module)  # dataclasses look their module up
     exec(compile(code, "README.md", "exec", dont_inherit=True), module.__dict__)
-    separable: Any = module.__dict__["Separable"]
-    assert separable.parse(str(separable(5))) == separable(5)
-    assert separable(3).layers(4, 8, 2)[-1].cout == 8
+    spindle: Any = module.__dict__["Spindle"]
+    assert spindle.parse(str(spindle(5))) == spindle(5)
+    assert flow(spindle(3).layers(Place(4, 8, 2, 9)), Map(4, 9)) == Map(8, 5)
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])

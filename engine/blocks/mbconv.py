@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import ClassVar
 
+from engine.blocks.contract import Field, Op, Place, own_path, scaled
+from engine.blocks.parts import ACT, ATTENTION, channel_attention
 from engine.layers import Conv, Primitive, Residual
 
 
 @dataclass(frozen=True, slots=True)
-class MBConv:
+class MBConv(Op):
     """Inverted residual (arXiv:1801.04381): widen 1x1, depthwise k x k, narrow 1x1.
 
     The narrowing convolution has no activation. With `expand` 1 the widening one is left out, as
@@ -18,26 +19,40 @@ class MBConv:
     """
 
     kernel: int
-    expand: int
+    expand: float
+    attention: str = "none"
+    act: str = "relu"
 
     family: ClassVar[str] = "mbconv"
-    choices: ClassVar[dict[str, tuple[int, ...]]] = {"kernel": (3, 5, 7), "expand": (1, 2, 3, 4, 6)}
+    title: ClassVar[str] = "MBConv"
+    about: ClassVar[str] = "Widens cheaply, looks at each channel alone, narrows again."
+    source: ClassVar[str] = "arXiv:1801.04381"
+    fields: ClassVar[tuple[Field, ...]] = (
+        Field("kernel", "Kernel", (3, 5, 7), "k", shared=True, unit="kernel"),
+        Field("expand", "Expansion", (1, 2, 3, 4, 6), "e", most=10, shared=True, unit="ratio"),
+        ATTENTION,
+        ACT,
+    )
 
-    def __str__(self) -> str:
-        return f"k{self.kernel}e{self.expand}"
+    @property
+    def path(self) -> str:
+        """Without widening (`expand` 1) there is a convolution less; ECA's kernel follows width."""
+        if self.attention == "eca":
+            return f"mbconv {self}"
+        return own_path(self) + ("e1" if self.expand == 1 else "")
 
-    @classmethod
-    def parse(cls, text: str) -> MBConv | None:
-        """The op that `text` (`k5e6`) names, or None where it names none of this family."""
-        match = re.fullmatch(r"k(\d{1,2})e(\d{1,2})", text)
-        return cls(int(match[1]), int(match[2])) if match else None
+    @property
+    def gated(self) -> bool:
+        """All but ECA, which looks across the borders between bands of channels."""
+        return self.attention != "eca"
 
-    def layers(self, cin: int, cout: int, stride: int) -> tuple[Primitive, ...]:
-        """Primitives from `cin` to `cout` channels; a residual where width and side are kept."""
-        mid = cin * self.expand
+    def layers(self, place: Place) -> tuple[Primitive, ...]:
+        """Primitives at `place`; a residual where width and side are kept."""
+        mid = scaled(place.cin, self.expand)
         body: tuple[Primitive, ...] = (
-            *([Conv(cin, mid)] if self.expand > 1 else []),
-            Conv(mid, mid, self.kernel, stride, groups=mid),
-            Conv(mid, cout, act=False),
+            *([Conv(place.cin, mid, act=self.act)] if self.expand > 1 else []),
+            Conv(mid, mid, self.kernel, place.stride, groups=mid, act=self.act),
+            *channel_attention(self.attention, mid, place.cin),
+            Conv(mid, place.cout, act=""),
         )
-        return (Residual(body),) if stride == 1 and cin == cout else body
+        return (Residual(body),) if place.keeps else body

@@ -5,25 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from engine.blocks.contract import Op, Place
 from engine.layers import Primitive
 
 
 @dataclass(frozen=True, slots=True)
-class Skip:
+class Skip(Op):
     """Identity; allowed only where width and side are kept, and then the layer does not exist."""
 
     family: ClassVar[str] = "skip"
-    choices: ClassVar[dict[str, tuple[int, ...]]] = {}
+    title: ClassVar[str] = "Skip"
+    about: ClassVar[str] = "Leaves the layer out."
+    source: ClassVar[str] = ""
+    prefix: ClassVar[str] = "skip"
 
-    def __str__(self) -> str:
-        return "skip"
+    def misfit(self, place: Place) -> str:
+        """Only where nothing changes."""
+        return "" if place.keeps else "a layer that changes width or side cannot be skipped"
 
-    @classmethod
-    def parse(cls, text: str) -> Skip | None:
-        """The op if `text` is `skip`, else None."""
-        return cls() if text == "skip" else None
-
-    def layers(self, cin: int, cout: int, stride: int) -> tuple[Primitive, ...]:
+    def layers(self, place: Place) -> tuple[Primitive, ...]:
         """No primitives at all."""
-        assert (stride, cin) == (1, cout), (cin, cout, stride)
+        assert place.keeps, place
         return ()

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from engine.cost import network_cost
 from engine.errors import SpaceError
 from engine.space import SearchSpace
 
@@ -18,7 +19,10 @@ def names() -> list[str]:
 
 
 def document(name: str) -> dict[str, Any]:
-    """The JSON of preset `name`: `about`, `space` and, for published networks, `golden`."""
+    """The JSON of preset `name`: `about`, `space`; where there are any, `golden` and `from_memory`.
+
+    `golden` holds published figures, `from_memory` what could not be read in a source, in words.
+    """
     if name not in names():
         raise SpaceError(f"preset: must be one of {', '.join(names())}, got {name!r}.")
     loaded: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text())
@@ -28,6 +32,26 @@ def document(name: str) -> dict[str, Any]:
 def load(name: str) -> SearchSpace:
     """The space of preset `name`."""
     return SearchSpace.from_json(document(name)["space"])
+
+
+def summary(name: str) -> dict[str, Any]:
+    """What a list shows of preset `name`; `kind` is `network` for a space of one point."""
+    written, space = document(name), load(name)
+    return {
+        "name": name,
+        "about": written["about"],
+        "kind": "network" if space.size() == 1 else "space",
+        "size": space.size(),
+        "citation": space.citation,
+        "golden": written.get("golden"),
+        "from_memory": written.get("from_memory", []),
+    }
+
+
+def figures(space: SearchSpace) -> dict[str, int]:
+    """What golden figures are compared with: `size`, and `params` and `macs` of the largest."""
+    cost = network_cost(space, space.largest())
+    return {"size": space.size(), "params": cost.params, "macs": cost.macs}
 
 
 def load_space(text: str) -> tuple[SearchSpace, dict[str, Any]]:

@@ -11,6 +11,9 @@ Four phases of one run:
    of it and of random subnets go on training.
 4. front: evolution on the shared weights, batch norm recalibrated before every evaluation.
 
+Choices that no superkernel with gates holds (other families than MBConv, several activations …) are
+drawn at random in phases 1 to 3 and decided by evolution in phase 4.
+
 `reference` mode follows the published form in phases 1 and 2: plain norms, inverse-scaled decision
 dropout, kernel-only gates, `CE + 1e-5 · L2 + 20 · ln R`, one TF-style RMSProp for everything. It
 differs from the released code in this: R is multilinear in the measured corners (theirs
@@ -34,8 +37,17 @@ from engine.problem import Problem, evaluate
 from engine.repair import repaired
 from engine.rmsprop import TFRMSProp
 from engine.space import Arch
-from engine.supernet import SlotGates, corner_table, decode, expected_ms, hard_gates
-from engine.thresholds import SharedRMS, Thresholds, decisions
+from engine.stage import Slot
+from engine.superkernel import (
+    Gates,
+    SlotGates,
+    SuperKernel,
+    corner_table,
+    decode,
+    expected_ms,
+    hard_gates,
+)
+from engine.thresholds import SharedRMS, Thresholds, decisions, tie
 from engine.train import cosine, finite, loss_of, set_lr, sgd
 
 KEEP = 0.6  # probability that decision dropout keeps a decision
@@ -57,6 +69,8 @@ class SinglePath:
         self.thresholds = Thresholds(supernet, self.stable)
         self.tables = [
             corner_table(kernel, problem.latency.slot_ms[i])
+            if isinstance(kernel, SuperKernel)
+            else None
             for i, kernel in enumerate(supernet.kernels())
         ]
         epochs = problem.spec.epochs
@@ -168,7 +182,7 @@ class SinglePath:
     def _gated_loss(self, phase: str, x: Tensor, y: Tensor, log: EpochLog) -> Tensor:
         supernet = self.problem.supernet
         keep = self._dropout() if phase == "warm-up" else None
-        gates = self.thresholds.gates(supernet, keep)
+        gates = self.thresholds.gates(supernet, keep, draw=self._any)
         modelled = self.modelled_ms(gates)
         penalty = self._penalty(modelled) if phase == "search" else torch.zeros(())
         log.gates(gates, float(modelled.detach()))
@@ -204,22 +218,36 @@ class SinglePath:
         values = [*weights, *self.thresholds.parameters()]
         return REFERENCE_DECAY * torch.stack([0.5 * p.square().sum() for p in values]).sum()
 
-    def modelled_ms(self, gates: list[SlotGates]) -> Tensor:
+    def modelled_ms(self, gates: Gates) -> Tensor:
         """Expected latency R of the whole network under `gates`."""
-        parts = [expected_ms(g, *table) for g, table in zip(gates, self.tables, strict=True)]
-        return torch.stack(parts).sum() + self.problem.latency.constant_ms
+        latency = self.problem.latency
+        parts = []
+        for i, (part, table) in enumerate(zip(gates, self.tables, strict=True)):
+            if isinstance(part, str):
+                parts.append(torch.tensor(latency.slot_ms[i][part]))
+            else:
+                assert table is not None, f"slot {i} has no gates"
+                parts.append(expected_ms(part, *table))
+        return torch.stack(parts).sum() + latency.constant_ms
+
+    def _any(self, slot: Slot) -> str:
+        """Any op of a slot without gates."""
+        return self.problem.rng.choice(slot.ops)
 
     def _draw(self) -> Arch:
         """A subnet by decision dropout: every decision kept with probability 0.6, unscaled."""
-        rng = self.problem.rng
-        ops = []
+        rng, space = self.problem.rng, self.problem.space
+        gates: list[SlotGates | str] = []
         for kernel in self.problem.supernet.kernels():
+            if not isinstance(kernel, SuperKernel):
+                gates.append(self._any(kernel.slot))
+                continue
             flips = [rng.random() < KEEP for _ in range(decisions(kernel))]
             rings, bands = len(kernel.kernels) - 1, len(kernel.expands) - 1
             values = torch.tensor([float(f) for f in flips])
             layer = values[-1] if kernel.slot.skippable else torch.ones(())
-            ops.append(decode(kernel, (values[:rings], values[rings : rings + bands], layer)))
-        return Arch(tuple(ops))
+            gates.append((values[:rings], values[rings : rings + bands], layer))
+        return self._decode(tie(space, gates))
 
     def _dropout(self) -> list[Tensor]:
         """Factors 0 or 1 / 0.6 for every decision: the published, inverse-scaled form."""
@@ -228,18 +256,34 @@ class SinglePath:
             for t in self.thresholds.values
         ]
 
-    def _hard(self, arch: Arch) -> list[SlotGates]:
+    def _hard(self, arch: Arch) -> list[SlotGates | str]:
         kernels = self.problem.supernet.kernels()
-        return [hard_gates(k, op) for k, op in zip(kernels, arch.ops, strict=True)]
+        return [
+            hard_gates(k, op) if isinstance(k, SuperKernel) else op
+            for k, op in zip(kernels, arch.ops, strict=True)
+        ]
+
+    def _decode(self, gates: Gates) -> Arch:
+        """The architecture that hard gates state; what has no gates and is tied is drawn as one."""
+        space, ops = self.problem.space, []
+        for kernel, part in zip(self.problem.supernet.kernels(), gates, strict=True):
+            if isinstance(part, str):
+                ops.append(part)
+            else:
+                assert isinstance(kernel, SuperKernel), kernel
+                ops.append(decode(kernel, part))
+        parts = space.parts(Arch(tuple(ops)))
+        for i, gene in enumerate(space.genes()):
+            if len(gene.slots) > 1 and parts[i] not in gene.values:
+                parts[i] = self.problem.rng.choice(gene.values)
+        return Arch(tuple(op for part in parts for op in part))
 
     # -- decisions ----------------------------------------------------------------------------
 
     def decoded(self) -> Arch:
         """The architecture that the thresholds state now."""
         with torch.no_grad():
-            gates = self.thresholds.gates(self.problem.supernet)
-        kernels = self.problem.supernet.kernels()
-        return Arch(tuple(decode(k, g) for k, g in zip(kernels, gates, strict=True)))
+            return self._decode(self.thresholds.gates(self.problem.supernet, draw=self._any))
 
     def _snapshot(self, log: EpochLog) -> Iterator[Event]:
         if not any(log.grad_sum) and any(len(t) for t in self.thresholds.values):
@@ -278,8 +322,9 @@ class SinglePath:
     def _first_generation(self) -> list[Arch]:
         """Every snapshot again, since the weights moved on; the fastest; and others."""
         latency, space = self.problem.latency, self.problem.space
-        known = [*self.snapshots, latency.fastest(), space.smallest(), space.largest()]
-        seeds = dict.fromkeys([self.chosen or latency.fastest(), *known])
+        fastest = latency.fastest(space)
+        known = [*self.snapshots, fastest, space.smallest(), space.largest()]
+        seeds = dict.fromkeys([self.chosen or fastest, *known])
         return [*seeds, *self.evolution.ask(max(4, CHILDREN - len(seeds)), self.problem.rng)]
 
     # -- checkpoints --------------------------------------------------------------------------

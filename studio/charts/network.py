@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from html import escape
 
 from engine.blocks import parse_op
-from engine.layers import Layer, Residual
+from engine.layers import Conv, Layer, RepConv, Residual
 from engine.space import SKIP, Arch, SearchSpace, Slot
 from studio import text
-from studio.charts.theme import Palette, family_color, palette
+from studio.charts import blocks
+from studio.charts.theme import Palette, palette
 
 WIDTH, ROW, THIN_ROW, GAP = 360, 44, 22, 8
 SCALE = 1.15
 LEFT, SHARE = 30, 64  # room for residual arcs, and for latency bars where there are any
 FONT = "'Source Sans','Source Sans Pro',system-ui,sans-serif"
-FAMILY_NAMES = {"conv": "Conv", "mbconv": "MBConv", "head": "Head"}
+MOST_DOTS = 13  # per side of a kernel's picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def _draw(row: _Row, right: int, colors: Palette) -> str:
     if row.layer is None:
         return _note(row, right, colors)
     layer = row.layer
-    color = family_color(layer.family)
+    color = blocks.color(layer.family)
     box = (
         f'<rect x="{LEFT}" y="{row.top}" width="{right - LEFT}" height="{row.height}" rx="6"'
         f' fill="{colors.ground}"/><rect x="{LEFT}" y="{row.top}" width="{right - LEFT}"'
@@ -123,8 +124,8 @@ def _note(row: _Row, right: int, colors: Palette) -> str:
 
 def _shape(layer: Layer, x: int, y: int, color: str) -> str:
     """The block's outline: as wide in the middle as it widens, a dot per weight of its kernel."""
-    kernel, widens = _choice(layer, "kernel"), _choice(layer, "expand")
-    outer, inner = 6, 6 + 2 * max(0, widens - 1)
+    kernel, widens = _kernel(layer), _number(layer, "expand")
+    outer, inner = 6, 6 + round(2 * max(0.0, widens - 1))
     points = [(-outer, -16), (outer, -16), (inner, -8), (inner, 8), (outer, 16), (-outer, 16)]
     points += [(-inner, 8), (-inner, -8)]
     outline = " ".join(f"{x + dx},{y + dy}" for dx, dy in points)
@@ -140,22 +141,38 @@ def _shape(layer: Layer, x: int, y: int, color: str) -> str:
     )
 
 
-def _choice(layer: Layer, field: str) -> int:
-    """A field of the layer's op, or what stands for it where the family has none."""
-    if layer.family == "conv":
-        return int(layer.op.removeprefix("k")) if field == "kernel" else 1
-    if layer.family == "head":
-        return 1
-    return int(getattr(parse_op(layer.op), field, 1))
+def _kernel(layer: Layer) -> int:
+    """The largest kernel side of its convolutions, as its picture shows it; 1 without any."""
+    convs = [leaf for leaf, _, _ in layer.walk() if isinstance(leaf, Conv | RepConv)]
+    sides = [leaf.kernel if isinstance(leaf, RepConv) else max(leaf.taps) for leaf in convs]
+    return min(max(sides, default=1), MOST_DOTS)
+
+
+def _number(layer: Layer, field: str) -> float:
+    """A field of the layer's op, or 1 where it has none."""
+    block = parse_op(layer.op) if layer.name.startswith("stage") else None
+    return float(getattr(block, field, 1))
+
+
+def title(layer: Layer) -> str:
+    """What a layer is, in words: family, kernel, and every choice that is not the usual one."""
+    if layer.name == "head":
+        return "Head"
+    if layer.name == "stem":
+        return f"Conv {_kernel(layer)}×{_kernel(layer)}"
+    block = parse_op(layer.op)
+    words = [block.title]
+    for field in block.fields:
+        value = getattr(block, field.name)
+        if field.unit == "kernel":
+            words[0] += f" {field.word(value)}"
+        elif value != field.usual:
+            words.append(str(value) if isinstance(value, str) else f"{field.name} {value}")
+    return " · ".join(words)
 
 
 def _words(layer: Layer, x: int, y: int, colors: Palette) -> str:
-    family = FAMILY_NAMES.get(layer.family, layer.family)
-    first = f"{family} {_choice(layer, 'kernel')}×{_choice(layer, 'kernel')}"
-    if layer.family == "head":
-        first = family
-    elif layer.family != "conv":
-        first += f" · expand {_choice(layer, 'expand')}"
+    first = title(layer)
     second = f"{layer.name} · {layer.cin}→{layer.cout} · {layer.side}×{layer.side}"
     second += f" · s{layer.stride}" if layer.stride > 1 else ""
     return (

@@ -1,6 +1,6 @@
 """The colours of charts and diagrams, one meaning each; those of pages stand in the theme file.
 
-Block families use the colour-blind-safe set of Okabe and Ito; every family also has its own words.
+Those of block families stand in `blocks`.
 """
 
 from __future__ import annotations
@@ -25,17 +25,6 @@ class Palette:
 LIGHT = Palette("#0b7a70", "#9a5b00", "#b3261e", "#17211f", "#56625f", "#cfd8d5", "#ffffff")
 DARK = Palette("#3fc7b8", "#f0a92e", "#ff8a80", "#e6eeec", "#a2b0ac", "#3a4644", "#111817")
 
-FAMILIES = {
-    "conv": "#0072B2",
-    "mbconv": "#009E73",
-    "fused": "#E69F00",
-    "ghost": "#56B4E9",
-    "shuffle": "#D55E00",
-    "attention": "#F0E442",
-    "head": "#CC79A7",
-    "skip": "#999999",
-}
-
 
 def palette(dark: bool) -> Palette:
     """The colours of the light or the dark theme."""
@@ -51,8 +40,3 @@ def config(dark: bool) -> dict[str, Any]:
     colours = palette(dark)
     quiet = {"labelColor": colours.muted, "titleColor": colours.muted}
     return {"axis": quiet, "legend": quiet, "title": {"color": colours.ink}}
-
-
-def family_color(family: str) -> str:
-    """The colour of a block family; grey for one that has none yet."""
-    return FAMILIES.get(family, FAMILIES["skip"])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from engine import presets
 from engine.errors import StudioError
 from engine.spec import DataChoice
 from engine.store import Run
 from engine.workspace import Workspace, create_workspace, list_workspaces
 from studio import launch, sentence, state, text, trash
 from studio.charts.thumbnail import thumbnail
+from studio.parts import preset_picker
 
 EXAMPLE = "digits-example"
 TITLE, PRESET, SOURCE, PATH = "home.title", "home.preset", "home.source", "home.path"
@@ -158,12 +158,9 @@ def _menu(workspace: Workspace) -> None:
 def _new() -> None:
     _follow()
     st.text_input("Name", key=TITLE, max_chars=80, placeholder="Doorbell camera")
-    st.radio(
-        "Networks to choose from",
-        presets.names(),
-        captions=[presets.document(name)["about"] for name in presets.names()],
-        key=PRESET,
-    )
+    st.markdown("Networks to choose from")
+    with st.container(height=300):
+        preset_picker.pick(PRESET)
     st.radio("Images", list(SOURCES), format_func=SOURCES.__getitem__, key=SOURCE)
     st.caption("Everything can be changed later. Your own images are chosen on the Data page.")
     _problem()
@@ -178,7 +175,7 @@ def _make() -> None:
     data = DataChoice(st.session_state[SOURCE])
     try:
         made = create_workspace(
-            state.workspaces_root(), title, preset=st.session_state[PRESET], data=data
+            state.workspaces_root(), title, preset=preset_picker.chosen(PRESET), data=data
         )
     except (StudioError, OSError) as error:
         st.session_state[PROBLEM] = str(error)

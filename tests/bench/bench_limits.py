@@ -111,7 +111,11 @@ def front(problem: Problem, limit: float, known: dict[Arch, Evaluated], seed: in
     """The front phase for one limit, as the strategy does it; proxies already known are reused."""
     rng = random.Random(seed)
     evolution = Evolution(problem.space, problem.latency, limit)
-    batch = [problem.latency.fastest(), problem.space.smallest(), problem.space.largest()]
+    batch = [
+        problem.latency.fastest(problem.space),
+        problem.space.smallest(),
+        problem.space.largest(),
+    ]
     told = []
     for _ in range(GENERATIONS):
         for arch in [*dict.fromkeys(batch), *evolution.ask(CHILDREN - len(batch), rng)]:

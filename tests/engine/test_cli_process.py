@@ -24,7 +24,7 @@ MISTAKES: list[tuple[Sequence[str], str]] = [
     ([], "Missing command. See onepath --help."),
     (["dream"], "No such command 'dream'"),
     (["space"], "Missing argument 'PRESET|FILE.json'. See onepath space --help."),
-    (["space", "nope"], "space: must be a JSON file or one of digits"),
+    (["space", "nope"], "space: must be a JSON file or one of attentivenas"),
     (["front", "x", "--workspace", "w"], "'x' is not a valid integer"),
     ([*SEARCH[:-8], "--workspace", "w", "--latency-ms", "fast"], "'fast' is not a valid float"),
     ([*SEARCH, "--workspace", "w", "--epochs", "1"], "epochs: must be a whole number from 3"),

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from engine.cost import Cost, layer_cost, network_cost
-from engine.layers import Conv, Dropout, GlobalPool, Layer, Linear, Residual
+from engine.layers import Conv, Dropout, GlobalPool, Layer, Linear, Residual, Squeeze
 from engine.space import Arch
 from tests.builders import small_space, stage
 
 
 def layer(*primitives, side: int = 4) -> Layer:
-    return Layer("x", "test", "op", 1, 1, 1, side, primitives)
+    first = primitives[0]
+    cin = getattr(first.body[0] if isinstance(first, Residual) else first, "cin", 4)
+    if isinstance(first, Linear):
+        primitives = (GlobalPool(), *primitives)
+    return Layer("x", "test", "op", cin, 1, 1, side, primitives)
 
 
 def test_a_convolution_costs_its_weights_at_every_output_and_its_batch_norm():
@@ -37,7 +41,7 @@ def test_a_residual_costs_its_body():
 
 
 def test_pooling_shrinks_the_map_of_what_follows():
-    after = layer_cost(layer(GlobalPool(), Conv(4, 4)))
+    after = layer_cost(layer(Squeeze(), Conv(4, 4)))
     assert after.macs == 16
 
 

@@ -27,7 +27,7 @@ def test_a_target_below_the_fastest_ends_at_the_fastest() -> None:
     space = toy_space()
     latency = macs_latency(space)
     moved = move_to(space, latency, space.largest(), 0.0, random.Random(0))
-    assert latency.predict(moved) == latency.predict(latency.fastest())
+    assert latency.predict(moved) == latency.predict(latency.fastest(space))
 
 
 def worth(arch: Arch) -> float:

@@ -8,13 +8,8 @@ import onnxruntime
 import pytest
 
 from engine import presets
-from engine.graph import (
-    ConvWeights,
-    LinearWeights,
-    layer_onnx,
-    random_weights,
-    to_onnx,
-)
+from engine.graph import layer_onnx, random_weights, to_onnx
+from engine.graph_words import Weights, folded
 from engine.layers import BN_EPS, Conv, Dropout, GlobalPool, Layer, Linear, Residual
 from engine.space import Arch, SearchSpace
 from tests.builders import small_space, stage
@@ -55,10 +50,11 @@ def reference(primitives, weights, x: np.ndarray) -> np.ndarray:
             case Conv():
                 w = next(weights)
                 per_channel = [
-                    p.astype(float)[:, None, None] for p in (w.gamma, w.beta, w.mean, w.var)
+                    w[name].astype(float)[:, None, None]
+                    for name in ("gamma", "beta", "mean", "var")
                 ]
                 gamma, beta, mean, var = per_channel
-                x = convolve(x, w.weight.astype(float), primitive)
+                x = convolve(x, w["weight"].astype(float), primitive)
                 x = gamma * (x - mean) / np.sqrt(var + BN_EPS) + beta
                 x = np.maximum(x, 0) if primitive.act else x
             case Residual(body):
@@ -67,22 +63,21 @@ def reference(primitives, weights, x: np.ndarray) -> np.ndarray:
                 x = x.mean((2, 3))
             case Linear():
                 w = next(weights)
-                x = x @ w.weight.T.astype(float) + w.bias
+                x = x @ w["weight"].T.astype(float) + w["bias"]
     return x
 
 
-def lively_weights(layers: tuple[Layer, ...]) -> list[ConvWeights | LinearWeights]:
+def lively_weights(layers: tuple[Layer, ...]) -> list[Weights]:
     """Weights whose batch norms and biases all do something."""
     rng = np.random.default_rng(3)
-    lively: list[ConvWeights | LinearWeights] = []
-    for w in random_weights(layers, 0):
-        n = len(w.weight)
-        draw = [rng.uniform(0.5, 1.5, n).astype(np.float32) for _ in range(4)]
-        if isinstance(w, LinearWeights):
-            lively.append(LinearWeights(w.weight, draw[0]))
-        else:
-            lively.append(ConvWeights(w.weight, draw[0], draw[1] - 1, draw[2] - 1, draw[3]))
-    return lively
+
+    def lively(name: str, array: np.ndarray) -> np.ndarray:
+        if name == "weight":
+            return array
+        drawn = rng.uniform(0.5, 1.5, array.shape).astype(np.float32)
+        return drawn - 1 if name in ("beta", "mean") else drawn
+
+    return [{k: lively(k, a) for k, a in w.items()} for w in random_weights(layers, 0)]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +96,7 @@ def test_the_file_computes_what_the_primitives_say(ops):
 def test_folding_gives_the_convolution_that_does_both():
     ones = np.ones((1, 1, 1, 1), np.float32)
     gamma, beta, mean, var = (np.array([v], np.float32) for v in (3.0, 5.0, 2.0, 4.0))
-    weight, bias = ConvWeights(ones, gamma, beta, mean, var).folded()
+    weight, bias = folded({"weight": ones, "gamma": gamma, "beta": beta, "mean": mean, "var": var})
     assert weight.item() == pytest.approx(3 / np.sqrt(4 + BN_EPS))
     assert bias.item() == pytest.approx(5 - 2 * 3 / np.sqrt(4 + BN_EPS))
 

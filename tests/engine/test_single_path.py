@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from engine.epoch_log import EpochLog
 from engine.errors import StudioError
@@ -12,6 +13,7 @@ from engine.run import freeze, restore
 from engine.space import Arch
 from engine.strategies import single_path
 from engine.strategies.single_path import AIM, SinglePath
+from tests.builders import small_space, stage
 from tests.problems import macs_latency, toy_problem, toy_space
 
 
@@ -165,3 +167,42 @@ def test_the_reference_mode_leaves_its_thresholds_nearly_where_they_were() -> No
 def test_an_unknown_mode_is_refused_in_words() -> None:
     with pytest.raises(StudioError, match="stable or reference, got 'fast'"):
         toy_problem(mode="fast")
+
+
+MIXED = {
+    "blocks": [
+        {"block": "mbconv", "kernel": [3, 5], "expand": [3, 6]},
+        {"block": "fused", "kernel": [3], "expand": [2, 4]},
+    ],
+    "width": 8,
+    "stride": 1,
+}
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [
+        pytest.param([stage(layers="same", depth=[0, 3], width=4)], id="tied"),
+        pytest.param([{**MIXED, "depth": [1, 3]}], id="paths"),
+        pytest.param([{**MIXED, "depth": [1, 3], "layers": "same"}, stage()], id="tied paths"),
+    ],
+)
+def test_tied_stages_and_choices_without_gates_are_searched(stages) -> None:
+    strategy = SinglePath(toy_problem(small_space(*stages), epochs=6))
+    seen = [event for i in range(strategy.steps) for event in strategy.step(i)]
+    archs = [Arch.parse(event.arch) for event in seen if isinstance(event, Evaluated)]
+    assert len(set(archs)) > 3
+    assert all(arch in strategy.problem.space for arch in archs)
+
+
+def test_gates_of_a_tied_stage_are_one_choice_and_leave_out_the_end() -> None:
+    strategy = SinglePath(toy_problem(small_space(stage(layers="same", depth=[0, 3], width=4))))
+    rng = torch.Generator().manual_seed(0)
+    for _ in range(20):
+        for t in strategy.thresholds.values:
+            t.data = 2 * torch.rand(t.shape, generator=rng)
+        assert strategy.decoded() in strategy.problem.space
+    with torch.no_grad():
+        gates = strategy.thresholds.gates(strategy.problem.supernet)
+        total = float(strategy.modelled_ms(gates))
+    assert total == pytest.approx(strategy.problem.latency.predict(strategy.decoded()))

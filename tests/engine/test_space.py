@@ -92,7 +92,7 @@ def test_require_says_how_many_ops_are_needed():
 
 
 def test_an_unknown_op_names_the_known_families():
-    with pytest.raises(SpaceError, match=r"'k3e'.*mbconv, skip"):
+    with pytest.raises(SpaceError, match=r"'k3e'.*mbconv.*skip"):
         Arch.parse("k3e3-k3e")
 
 
@@ -115,8 +115,8 @@ WRONG = {
     ),
     "stem: stride must be 1 or 2, got 3": document(stem={"width": 4, "kernel": 3, "stride": 3}),
     "stem width: must be 1 to 4096, got 0": document(stem={"width": 0, "kernel": 3, "stride": 1}),
-    "stages: must be 1 to 16, got 0": {**document(), "stages": []},
-    "stages: must be 1 to 16, got 17": document(*[stage()] * 17),
+    "stages: must be 1 to 64, got 0": {**document(), "stages": []},
+    "stages: must be 1 to 64, got 65": document(*[stage()] * 65),
     "stage 2 width: must be 1 to 4096": document(stage(), stage(width=5000)),
     "stage 1: stride must be 1 or 2, got 3": document(stage(stride=3)),
     "stage 4: stride 2 would shrink a 1x1 map": document(*[stage(stride=2)] * 4),
@@ -128,10 +128,9 @@ WRONG = {
     "stage 1: depth must be two numbers": document(stage(depth=[1])),
     "stage 1: kernel must be one or more of 3, 5, 7, got nothing": document(stage(kernel=[])),
     "stage 1: kernel must be one or more of 3, 5, 7, got 4": document(stage(kernel=[4])),
-    "stage 1: expand 1 has no widening layer": document(stage(expand=[1, 3])),
-    "stage 1: block must be one of mbconv, got 'skip'": document(stage(block="skip")),
+    "stage 1: block must be one of mbconv, .*, got 'skip'": document(stage(block="skip")),
     "stage 1: width must be a whole number, got '8'": document(stage(width="8")),
-    "stage 1: kernel must be a list of at most 32 whole": document(stage(kernel=[3, "5"])),
+    "stage 1: kernel must be a list of at most 32 numbers": document(stage(kernel=[3, "5"])),
     "head width: must be 0 to 4096, got -1": document(head={"width": -1}),
     "head dropout: must be at least 0 and below 1": document(head={"width": 8, "dropout": 1}),
     "head: dropout must be within": document(head={"width": 8, "dropout": float("nan")}),

@@ -15,8 +15,9 @@ from sqlite_utils import Database
 
 from engine.errors import RunError
 from engine.events import Evaluated, Progress, Resumed, Warned
+from engine.schema import migrations
 from engine.spec import ProfileSpec
-from engine.store import Status, Store, migrations
+from engine.store import Status, Store
 from tests.builders import search_spec
 
 WRITER = """
@@ -155,63 +156,26 @@ def test_a_calibration_belongs_to_a_device_and_a_space(store: Store):
     assert store.calibration("b", "digest") is None
 
 
-def test_every_save_is_a_revision_and_so_is_every_undo(store: Store):
-    assert store.save("space", {"n": 1}) == 1
+def test_every_save_is_a_revision_with_its_author(store: Store):
+    assert store.save("space", {"n": 1}, "ann") == 1
+    store.save("about", {"n": 9}, "bob")  # another document's revisions are its own
     assert store.save("space", {"n": 2}) == 2
-    assert store.undo("space")
-    assert store.document("space") == {"n": 1}
-    assert store.revision("space") == 3
-    assert store.save("space", {"n": 4}) == 4
-
-
-def test_undo_after_undo_goes_further_back_until_the_first(store: Store):
-    for n in (1, 2, 3):
-        store.save("space", {"n": n})
-        store.save("about", {"n": -n})  # another document's history is its own
-    assert [store.undo("space") and store.document("space") for _ in range(3)] == [
-        *({"n": 2}, {"n": 1}),
-        False,
-    ]
-    assert store.document("about") == {"n": -3}
-
-
-def test_undo_after_an_edit_on_something_undone_skips_what_was_undone(store: Store):
-    for n in (1, 2):
-        store.save("space", {"n": n})
-    store.undo("space")
-    store.save("space", {"n": 3})
-    assert store.undo("space")
-    assert store.document("space") == {"n": 1}
-    assert not store.undo("space")
-
-
-def test_redo_takes_every_undo_back_and_can_be_undone(store: Store):
-    for n in (1, 2, 3):
-        store.save("space", {"n": n})
-    assert store.steps("space") == (True, False)
-    store.undo("space")
-    store.undo("space")
-    assert store.steps("space") == (False, True)
-    assert [store.redo("space") and store.document("space") for _ in range(3)] == [
-        *({"n": 2}, {"n": 3}),
-        False,
-    ]
-    store.undo("space")
+    newest, first = store.revisions("space")
+    assert (newest.number, newest.author, newest.payload) == (2, "", {"n": 2})
+    assert (first.number, first.author, first.payload) == (1, "ann", {"n": 1})
+    assert newest.at >= first.at > 0
     assert store.document("space") == {"n": 2}
 
 
-def test_an_edit_ends_what_can_be_redone(store: Store):
-    for n in (1, 2):
+def test_a_long_history_is_listed_from_its_end(store: Store):
+    for n in range(5):
         store.save("space", {"n": n})
-    store.undo("space")
-    store.save("space", {"n": 3})
-    assert not store.redo("space")
-    assert store.document("space") == {"n": 3}
+    assert [r.number for r in store.revisions("space", most=2)] == [5, 4]
 
 
-def test_a_workspace_from_before_redo_keeps_its_revisions(tmp_path: Path):
+def test_a_workspace_from_before_authors_keeps_its_revisions(tmp_path: Path):
     db = sqlite3.connect(tmp_path / "studio.db")
-    migrations.apply(Database(db), stop_before="m002_history")
+    migrations.apply(Database(db), stop_before="m002_author")
     for n in (1, 2):
         db.execute(
             "insert into documents (name, payload, at) values ('a', ?, 0)", (f'{{"n":{n}}}',)
@@ -219,8 +183,7 @@ def test_a_workspace_from_before_redo_keeps_its_revisions(tmp_path: Path):
     db.commit()
     db.close()
     store = Store(tmp_path / "studio.db")
-    assert store.undo("a")
-    assert (store.document("a"), store.revision("a")) == ({"n": 1}, 3)
+    assert [(r.payload, r.author) for r in store.revisions("a")] == [({"n": 2}, ""), ({"n": 1}, "")]
     store.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 
 import pytest
@@ -9,14 +10,9 @@ import torch
 
 from engine.build import build
 from engine.space import SKIP, Arch, SearchSpace
-from engine.supernet import (
-    SuperNet,
-    corner_table,
-    decode,
-    expected_ms,
-    hard_gates,
-    nested,
-)
+from engine.superkernel import corner_table, decode, expected_ms, hard_gates, nested
+from tests.builders import small_space
+from engine.supernet import SuperNet
 
 
 def space(kernel: tuple[int, ...] = (3, 5), expand: tuple[int, ...] = (3, 6)) -> SearchSpace:
@@ -67,6 +63,25 @@ def test_hard_gates_slices_and_the_built_subnet_agree(kernel, expand, training) 
             net.load_state_dict(trained_like(net.space).state_dict())
             torch.testing.assert_close(net(x, arch), child, atol=1e-5, rtol=1e-5)
             net.load_state_dict(trained_like(net.space).state_dict())
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+@pytest.mark.parametrize("attention", ["se", "sein"])
+def test_hard_gates_slices_and_the_built_subnet_agree_with_attention(attention, training) -> None:
+    wide = {"width": 8, "stride": 1, "kernel": [3, 5], "expand": [2, 4, 6], "act": ["hswish"]}
+    searched = {"attention": [attention], "depth": [0, 2], **wide}
+    net = trained_like(small_space(searched, stem={"width": 8, "kernel": 3, "stride": 1}))
+    net.train(training)
+    fresh = copy.deepcopy(net.state_dict())
+    x = torch.randn(5, 1, 8, 8, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        for arch in all_archs(net.space):
+            gates = [hard_gates(k, op) for k, op in zip(net.kernels(), arch.ops, strict=True)]
+            child = net.subnet(arch)(x)
+            torch.testing.assert_close(net(x, gates), child, atol=1e-5, rtol=1e-5)
+            net.load_state_dict(fresh)
+            torch.testing.assert_close(net(x, arch), child, atol=1e-5, rtol=1e-5)
+            net.load_state_dict(fresh)
 
 
 def test_the_published_kernel_only_gates_leak() -> None:

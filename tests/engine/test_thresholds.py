@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from engine import presets
-from engine.supernet import SuperNet, corner_table, decode, expected_ms
+from engine.superkernel import corner_table, decode, expected_ms
+from engine.supernet import SuperNet
 from engine.thresholds import (
     HIGHEST,
     LOWEST,

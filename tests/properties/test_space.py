@@ -60,7 +60,6 @@ def test_no_architecture_costs_less_than_the_smallest_or_more_than_the_largest(
 ):
     cost = network_cost(space, space.sample(rng))
     least, most = (network_cost(space, end) for end in (space.smallest(), space.largest()))
-    assert least.params <= cost.params <= most.params
     assert least.macs <= cost.macs <= most.macs
 
 

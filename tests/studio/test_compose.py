@@ -1,30 +1,31 @@
-"""Compose: figures, edits, edits that cannot be built, undo, presets, import; and its pictures."""
+"""Compose: edits of the canvas, drafts, revisions, presets, import, the X-ray; and its pictures."""
 
 from __future__ import annotations
 
+import copy
 import json
+from typing import Any
 from xml.etree import ElementTree
 
+import onnx
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from engine import presets
-from engine.cost import network_cost
+from engine.blocks import SEARCHED
 from engine.layers import Residual
 from engine.space import SearchSpace
 from engine.workspace import Workspace
-from studio import draft, state, text
+from studio import composing, draft, state, text
+from studio.charts import blocks
 from studio.charts.network import diagram
+from studio.parts import canvas, revisions, specimen
 from tests.studio.conftest import Opening, words
 
 
 @pytest.fixture
 def page(open_page: Opening, workspace: Workspace) -> AppTest:
     return open_page("compose", workspace)
-
-
-def widget(at: AppTest, kind: str, label: str, number: int = 0) -> object:
-    return [w for w in at.get(kind) if w.label == label][number]
 
 
 def press(at: AppTest, label: str, number: int = 0) -> AppTest:
@@ -36,141 +37,143 @@ def saved(workspace: Workspace) -> SearchSpace:
     return state.drafted_space(workspace)
 
 
-def test_the_page_shows_what_the_space_amounts_to(page: AppTest) -> None:
+def sent(at: AppTest) -> dict[str, Any]:
+    """What the page gives the composer."""
+    return json.loads(at.get("bidi_component")[0].proto.json)
+
+
+def edit(at: AppTest, workspace: Workspace, **stage: object) -> dict[str, Any]:
+    """The browser changes stage 2 and sends the whole document, as the composer does."""
+    shown = sent(at)
+    document = copy.deepcopy(shown["doc"])
+    document["stages"][1] |= stage
+    return send(at, workspace, document, shown["rev"] + 1)
+
+
+def send(at: AppTest, workspace: Workspace, document: object, rev: int) -> dict[str, Any]:
+    state_of = {"doc": {"rev": rev, "doc": document, "why": "an edit"}}
+    at.session_state[composing.key(workspace)] = state_of
+    at.run()
+    assert not at.exception
+    return sent(at)
+
+
+# -- the canvas ------------------------------------------------------------------------------------
+
+
+def test_the_canvas_gets_the_space_with_nothing_left_out(page: AppTest) -> None:
+    shown = sent(page)
     assert not page.exception
-    space = presets.load("digits")
-    small, large = (network_cost(space, arch) for arch in (space.smallest(), space.largest()))
-    shown = words(page)
-    assert f"**{text.count(space.size())}**" in shown
-    assert f"**{text.compact(small.params)} – {text.compact(large.params)}**" in shown
-    assert f"**{text.compact(small.macs)} – {text.compact(large.macs)}**" in shown
-    assert [b.label for b in page.button if "Measure" in b.label] == ["Measure this computer"]
+    assert SearchSpace.from_json(shown["doc"]) == presets.load("digits")
+    option = shown["doc"]["stages"][0]["blocks"][0]
+    assert option["attention"] == ["none"]
+    assert [family["family"] for family in shown["catalogue"]] == list(SEARCHED)
+    assert shown["insight"]["rev"] == shown["rev"]
+    assert shown["insight"]["cards"]["stage 2"]["channels"] == [4, 8]
 
 
-def test_a_valid_edit_is_a_revision(page: AppTest, workspace: Workspace) -> None:
-    widget(page, "number_input", "Width", 1).set_value(12).run()
+def test_a_valid_edit_is_a_revision_with_its_author(page: AppTest, workspace: Workspace) -> None:
+    shown = edit(page, workspace, width=12)
     assert saved(workspace).stages[1].width == 12
-    assert workspace.store.revision("space") == 2
+    newest = workspace.store.revisions("space")[0]
+    assert (newest.number, newest.author) == (2, composing.author())
     assert "rev 2" in "".join(str(e.proto) for e in page.get("page_link"))
+    assert shown["insight"] | {"cards": {}} == {"rev": 2, "errors": [], "cards": {}}
 
 
-def test_choices_of_a_stage_can_be_changed(page: AppTest, workspace: Workspace) -> None:
-    widget(page, "button_group", "Kernel", 0).set_value([3, 5, 7]).run()
-    assert saved(workspace).stages[0].values("kernel") == (3, 5, 7)
-
-
-def test_an_edit_that_cannot_be_built_is_explained_in_place_and_not_saved(
+def test_an_edit_that_was_seen_already_is_not_saved_again(
     page: AppTest, workspace: Workspace
 ) -> None:
-    widget(page, "button_group", "Kernel", 1).set_value([]).run()
-    assert not page.exception
-    assert [str(e.value) for e in page.error] == [
-        "Stage 2\\: choose at least one kernel of 3, 5, 7\\."
+    shown = edit(page, workspace, width=12)
+    send(page, workspace, shown["doc"], shown["rev"])
+    send(page, workspace, presets.load("single-path").to_json(), shown["rev"])
+    assert workspace.store.revision("space") == 2
+
+
+def test_an_edit_that_cannot_be_built_is_told_on_its_card_and_kept_as_a_draft(
+    page: AppTest, workspace: Workspace, open_page: Opening
+) -> None:
+    shown = edit(page, workspace, width=0)
+    assert shown["insight"]["errors"] == [
+        {"card": "stage 2", "text": "Stage 2 width: must be 1 to 4096, got 0."}
     ]
-    assert str(page.warning[0].value).startswith(
-        "Stage 2\\: choose at least one kernel of 3, 5, 7\\. Changes are not saved yet"
-    )
+    assert str(page.warning[0].value).startswith("Stage 2 width")
     assert workspace.store.revision("space") == 1
+    again = sent(open_page("compose", workspace))  # another session, as after a restart
+    assert again["doc"]["stages"][1]["width"] == 0
+    assert again["insight"]["errors"] == shown["insight"]["errors"]
 
 
-def test_a_draft_that_cannot_be_built_survives_other_edits(
-    page: AppTest, workspace: Workspace
+def test_a_draft_that_was_taken_back_does_not_come_again(
+    page: AppTest, workspace: Workspace, open_page: Opening
 ) -> None:
-    widget(page, "button_group", "Kernel", 1).set_value([]).run()
-    widget(page, "number_input", "Width", 2).set_value(20).run()
+    edit(page, workspace, width=0)
+    edit(page, workspace, width=8)
     assert workspace.store.revision("space") == 1
-    widget(page, "button_group", "Kernel", 1).set_value([5]).run()
-    stages = saved(workspace).stages
-    assert (workspace.store.revision("space"), len(page.error)) == (2, 0)
-    assert (stages[2].width, stages[1].values("kernel")) == (20, (5,))
+    assert sent(open_page("compose", workspace))["doc"]["stages"][1]["width"] == 8
 
 
-def test_undo_drops_the_draft_first_and_then_a_revision(
+def test_a_draft_of_an_older_revision_is_forgotten(
+    page: AppTest, workspace: Workspace, open_page: Opening
+) -> None:
+    edit(page, workspace, width=0)
+    edit(page, workspace, width=16)
+    assert sent(open_page("compose", workspace))["doc"]["stages"][1]["width"] == 16
+
+
+def test_what_a_restarted_server_has_not_seen_is_taken_when_the_browser_sends_it_again(
+    open_page: Opening, workspace: Workspace
+) -> None:
+    document = draft.whole(presets.load("digits").to_json())
+    document["stages"][1]["width"] = 24
+    shown = send(open_page("compose", workspace), workspace, document, 17)
+    assert (shown["rev"], saved(workspace).stages[1].width) == (17, 24)
+
+
+@pytest.mark.parametrize("document", [None, [], "x", {}, {"stages": {}}, {"stages": [{}]}])
+def test_nonsense_from_a_browser_changes_nothing(
+    page: AppTest, workspace: Workspace, document: object
+) -> None:
+    send(page, workspace, document, 9)
+    assert workspace.store.revision("space") == 1
+    assert saved(workspace) == presets.load("digits")
+
+
+def test_a_document_without_end_is_refused_and_not_kept(
     page: AppTest, workspace: Workspace
 ) -> None:
-    before = saved(workspace).stages[2].width
-    widget(page, "number_input", "Width", 2).set_value(20).run()
-    widget(page, "button_group", "Kernel", 1).set_value([]).run()
-    press(page, "Undo")
-    assert (len(page.error), saved(workspace).stages[2].width) == (0, 20)
-    press(page, "Undo")
-    assert saved(workspace).stages[2].width == before
-    assert widget(page, "number_input", "Width", 2).value == before
+    document = draft.whole(presets.load("digits").to_json()) | {"name": "x" * 600_000}
+    shown = send(page, workspace, document, 9)
+    assert "at most 500,000 characters" in shown["insight"]["errors"][0]["text"]
+    assert workspace.store.document("space-draft") is None
 
 
-def test_a_number_never_names_two_revisions(page: AppTest, workspace: Workspace) -> None:
-    widget(page, "number_input", "Width", 2).set_value(20).run()
-    press(page, "Undo")
-    widget(page, "number_input", "Width", 2).set_value(24).run()
-    assert workspace.store.revision("space") == 4
-    assert "rev 4" in "".join(str(e.proto) for e in page.get("page_link"))
+# -- tools -----------------------------------------------------------------------------------------
 
 
-def test_undo_takes_back_one_unsaved_edit_at_a_time_and_redo_brings_it_again(
-    page: AppTest, workspace: Workspace
-) -> None:
-    widget(page, "button_group", "Kernel", 1).set_value([]).run()
-    widget(page, "number_input", "Width", 2).set_value(20).run()
-    before = saved(workspace).stages[2].width
-    press(page, "Undo")
-    assert (len(page.error), widget(page, "number_input", "Width", 2).value) == (1, before)
-    press(page, "Undo")
-    assert len(page.error) == 0
-    assert widget(page, "button", "Undo").disabled
-    press(page, "Redo")
-    press(page, "Redo")
-    assert (len(page.error), widget(page, "number_input", "Width", 2).value) == (1, 20)
-    assert widget(page, "button", "Redo").disabled
-    widget(page, "button_group", "Kernel", 1).set_value([5]).run()
-    assert (saved(workspace).stages[2].width, workspace.store.revision("space")) == (20, 2)
-
-
-def test_redo_brings_a_saved_edit_again(page: AppTest, workspace: Workspace) -> None:
-    assert widget(page, "button", "Redo").disabled
-    widget(page, "number_input", "Width", 2).set_value(20).run()
-    press(page, "Undo")
-    press(page, "Redo")
-    assert (saved(workspace).stages[2].width, workspace.store.revision("space")) == (20, 4)
-    assert widget(page, "number_input", "Width", 2).value == 20
-
-
-def test_a_removed_stage_says_that_it_comes_back(page: AppTest, workspace: Workspace) -> None:
-    before = saved(workspace)
-    press(page, "Remove", 1)
-    assert str(page.toast[0].value) == "Stage 2 is removed. Undo brings it back."
-    press(page, "Undo")
-    assert saved(workspace) == before
-
-
-def test_stages_are_added_duplicated_moved_and_removed(page: AppTest, workspace: Workspace) -> None:
-    a, b, c = (stage.width for stage in saved(workspace).stages)
-    press(page, "Add a stage")
-    assert [s.width for s in saved(workspace).stages] == [a, b, c, c]
-    press(page, "Duplicate", 0)
-    assert [s.width for s in saved(workspace).stages] == [a, a, b, c, c]
-    press(page, "Remove", 1)
-    assert [s.width for s in saved(workspace).stages] == [a, b, c, c]
-    press(page, "Up", 2)
-    assert [s.width for s in saved(workspace).stages] == [a, c, b, c]
-    assert not page.exception
-
-
-def test_the_skip_switch_is_the_range_of_layers(page: AppTest, workspace: Workspace) -> None:
-    widget(page, "toggle", "Layers may be skipped", 1).set_value(False).run()
-    assert saved(workspace).stages[1].depth == (3, 3)
-    widget(page, "toggle", "Layers may be skipped", 1).set_value(True).run()
-    assert saved(workspace).stages[1].depth == (1, 3)
-    assert widget(page, "slider", "Layers, fewest to most", 1).value == (1, 3)
-
-
-def test_a_preset_replaces_the_space(page: AppTest, workspace: Workspace) -> None:
-    page.radio[0].set_value("single-path").run()
+def test_a_preset_is_put_on_the_canvas(page: AppTest, workspace: Workspace) -> None:
+    page.session_state["compose.preset.kind"] = "224×224 images"
+    page.session_state["compose.preset.224×224 images"] = "single-path"
     press(page, "Use this space")
     assert saved(workspace) == presets.load("single-path")
-    assert "**10¹³·⁵**" in words(page)
+    assert "10¹³·⁵" in words(page)
     assert "31\u202f250\u202f000\u202f000\u202f000" in words(page)
-    press(page, "Undo")
+    assert sent(page)["rev"] == 2
+
+
+def test_an_older_revision_can_be_brought_back(page: AppTest, workspace: Workspace) -> None:
+    edit(page, workspace, width=12)
+    press(page, "Bring back")
     assert saved(workspace) == presets.load("digits")
+    assert workspace.store.revision("space") == 3
+    assert sent(page)["doc"]["stages"][1]["width"] == 8
+
+
+def test_a_revision_says_what_it_changed(page: AppTest, workspace: Workspace) -> None:
+    edit(page, workspace, width=12)
+    newest, first = workspace.store.revisions("space")
+    assert revisions.change(newest, first) == "stage 2"
+    assert revisions.change(first, None) == "the beginning"
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b'{"stages": []}', b"\xff\xfe"])
@@ -192,13 +195,40 @@ def test_a_space_saved_as_json_can_be_imported(page: AppTest, workspace: Workspa
     assert saved(workspace) == presets.load("single-path-cifar")
 
 
-def test_a_revision_saved_elsewhere_replaces_the_form(page: AppTest, workspace: Workspace) -> None:
+def test_a_revision_saved_elsewhere_comes_onto_the_canvas(
+    page: AppTest, workspace: Workspace
+) -> None:
     workspace.store.save("space", presets.load("single-path-cifar").to_json())
     page.run()
-    assert widget(page, "number_input", "Image side").value == 32
+    assert sent(page)["doc"]["input"]["size"] == 32
+    assert sent(page)["rev"] == 2
 
 
-# -- draft -----------------------------------------------------------------------------------------
+# -- the X-ray -------------------------------------------------------------------------------------
+
+
+def test_the_x_ray_counts_the_networks_and_shows_the_middle_and_the_ends(page: AppTest) -> None:
+    shown = words(page)
+    assert f"### {text.count(presets.load('digits').size())}" in shown
+    assert "Parameters" in shown
+    assert "MACs" in shown
+    assert "Peak activation memory" in shown
+    assert [b.label for b in page.button if "Measure" in b.label] == ["Measure this computer"]
+
+
+def test_any_network_of_the_space_can_be_looked_at(page: AppTest, workspace: Workspace) -> None:
+    for which in ("Smallest", "Median", "Largest", "Any"):
+        control = next(w for w in page.get("button_group") if w.label == "Network")
+        control.set_value(which).run()
+        assert not page.exception
+    press(page, "Draw another")
+    space = saved(workspace)
+    onnx.checker.check_model(
+        onnx.load_from_string(specimen.onnx_file(space, space.largest())), full_check=True
+    )
+
+
+# -- drafts and looks ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -208,7 +238,7 @@ def test_a_revision_saved_elsewhere_replaces_the_form(page: AppTest, workspace: 
         ("stage 12 width: must be 1 to 4096, got 0.", "stage 12"),
         ("stem: stride must be 1 or 2, got 3.", "stem"),
         ("classes: must be 2 to 10000, got 1.", "input"),
-        ("stages: must be 1 to 16, got 0.", ""),
+        ("stages: must be 1 to 64, got 0.", ""),
     ],
 )
 def test_an_error_is_shown_at_the_card_it_speaks_of(message: str, place: str) -> None:
@@ -222,29 +252,27 @@ def test_errors_say_what_to_do() -> None:
     assert draft.told("") == ""
 
 
-def test_edits_of_a_draft_leave_the_document_as_it_was() -> None:
-    document = presets.load("digits").to_json()
-    before = json.dumps(document)
-    draft.added(document)
-    draft.duplicated(document, 0)
-    draft.removed(document, 0)
-    draft.moved(document, 0, 1)
-    draft.changed(document, ("stages", 0, "width"), 99)
-    assert json.dumps(document) == before
+@pytest.mark.parametrize("name", presets.names())
+def test_a_whole_document_is_the_same_space(name: str) -> None:
+    document = presets.document(name)["space"]
+    assert SearchSpace.from_json(draft.whole(document)) == presets.load(name)
 
 
-def test_a_stage_at_the_end_stays_there() -> None:
-    document = presets.load("digits").to_json()
-    assert draft.moved(document, 0, -1) == document
-    assert draft.moved(document, 2, 1) == document
+def test_every_family_has_a_look_of_its_own() -> None:
+    outlines = [blocks.outline(family) for family in (*SEARCHED, "head")]
+    assert len(set(outlines)) == len(outlines)
+    assert all(abs(x) <= 1 and abs(y) <= 1 for line in outlines for x, y in line)
+    assert all(family in blocks.LOOKS for family in SEARCHED)
 
 
-def test_the_first_layer_may_go_only_where_it_keeps_width_and_side() -> None:
-    document = presets.load("digits").to_json()
-    document["stages"][0] |= {"stride": 1, "width": document["stem"]["width"]}
-    document["stages"][1] |= {"stride": 2}
-    document["stages"][2] |= {"stride": 1, "width": document["stages"][1]["width"] + 1}
-    assert [draft.fewest_layers(document, i) for i in range(3)] == [0, 1, 1]
+def test_a_new_card_of_every_family_builds_somewhere(workspace: Workspace) -> None:
+    document = draft.whole(saved(workspace).to_json())
+    for family in canvas.catalogue():
+        option = {"block": family["family"]} | {f["name"]: f["default"] for f in family["fields"]}
+        wide = {"width": 64, "depth": [1, 1], "stride": 1, "layers": "own", "blocks": [option]}
+        stem = {"width": 64, "kernel": 3, "stride": 2, "act": "relu"}
+        space, error = composing.judged(document | {"stem": stem, "stages": [wide]})
+        assert space is not None, error
 
 
 # -- diagram ---------------------------------------------------------------------------------------

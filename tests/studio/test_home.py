@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from engine import presets
 from engine.events import Evaluated
 from engine.spec import DataChoice, DeviceChoice, RunSpec
 from engine.store import Status
@@ -15,6 +16,7 @@ from engine.workspace import Workspace, create_workspace, list_workspaces, open_
 from studio import state, trash
 from studio.charts.thumbnail import staircase, thumbnail
 from studio.pages import home
+from studio.parts import preset_picker
 from tests.studio.conftest import Opening, words
 
 
@@ -104,20 +106,27 @@ def test_no_workspace_at_all_is_one_sentence_and_one_action(
 
 
 def test_a_new_workspace_is_made_and_opened(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    given = {home.TITLE: "Doorbell", home.PRESET: "single-path-cifar", home.SOURCE: "cifar10"}
+    kind = preset_picker.SMALL_SPACES
+    given = {
+        home.TITLE: "Doorbell",
+        f"{home.PRESET}.kind": kind,
+        f"{home.PRESET}.{kind}": "single-path-cifar",
+        home.SOURCE: "cifar10",
+    }
     monkeypatch.setattr(home.st, "session_state", given)
     home._make()
     monkeypatch.undo()
     made = open_workspace(root, "doorbell")
     assert given[home.OPEN] == "doorbell"
     assert made.title == "Doorbell"
+    assert made.store.document("space")["name"] == "single-path-cifar"
     assert made.store.document("data") == {"source": "cifar10", "path": ""}
 
 
 def test_a_workspace_without_a_name_is_refused_in_words(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = {home.TITLE: "  ", home.PRESET: "digits", home.SOURCE: "digits"}
+    given = {home.TITLE: "  ", home.SOURCE: "digits"}
     monkeypatch.setattr(home.st, "session_state", given)
     home._make()
     assert given[home.PROBLEM].startswith("Name: must not be empty")
@@ -130,7 +139,12 @@ def test_the_dialog_offers_every_preset_with_its_description(
     del workspace
     at = open_page("home")
     button(at, "New workspace").click().run()
-    assert at.radio[0].options == ["digits", "single-path", "single-path-cifar", "spnasnet_100"]
+    assert at.radio[0].options[0] == "digits"
+    assert "single-path-cifar" in at.radio[0].options
+    shelves = preset_picker.shelves()
+    assert sorted(name for shelf in shelves.values() for name in shelf) == presets.names()
+    assert "spnasnet_100" in shelves[preset_picker.NETWORKS]
+    assert "single-path" in shelves[preset_picker.LARGE_SPACES]
 
 
 def test_a_restored_workspace_is_a_card_again(

@@ -1,0 +1,19 @@
+// The entry that Streamlit calls: once when the component appears and again whenever its data or
+// the theme changes. One composer per place on the page.
+
+import { Composer } from "./composer.js";
+
+const composers = new WeakMap();
+
+export default function mount({ data, parentElement, setStateValue }) {
+  let composer = composers.get(parentElement);
+  if (!composer) {
+    composer = new Composer(parentElement, data?.place);
+    composers.set(parentElement, composer);
+  }
+  if (data) composer.update(data, setStateValue);
+  return () => {
+    composer.stop();
+    composers.delete(parentElement);
+  };
+}

@@ -1,0 +1,64 @@
+// Which of two documents counts: the one on the screen or the one the server sent. Every edit
+// raises the revision; the higher one wins. The server may have been restarted and know less than
+// the screen does, so what it has not confirmed after a while is sent again.
+
+export const PATIENCE_MS = 1500;
+
+/** Follows the revisions of one composer; `send` hands `{rev, doc, why}` to the server. */
+export class Sync {
+  constructor(send) {
+    this.send = send;
+    this.rev = null;
+    this.heard = null;
+    this.last = null;
+    this.timer = 0;
+  }
+
+  /** Takes note of what the server shows; true where the screen has to follow it. */
+  receive(rev, doc) {
+    this.heard = rev;
+    const text = canonical(doc);
+    // The same revision with another document: an edit of the server's own came first and counts.
+    const overtaken = rev === this.rev && text !== this.last.text;
+    const adopt = this.rev === null || rev > this.rev || overtaken;
+    if (adopt) {
+      this.rev = rev;
+      this.last = { rev, doc, text, why: "" };
+    }
+    this._watch();
+    return adopt;
+  }
+
+  /** Sends a document as the next revision. */
+  emit(doc, why) {
+    this.rev += 1;
+    this.last = { rev: this.rev, doc, text: canonical(doc), why };
+    this._send();
+  }
+
+  _send() {
+    const { rev, doc, why } = this.last;
+    this.send({ rev, doc, why });
+    this._watch();
+  }
+
+  /** Sends again what is on the screen as long as the server shows less. */
+  _watch() {
+    clearTimeout(this.timer);
+    if (this.heard >= this.rev) return;
+    this.timer = setTimeout(() => this._send(), PATIENCE_MS);
+  }
+
+  /** No more sending. */
+  stop() {
+    clearTimeout(this.timer);
+  }
+}
+
+/** A document as text that does not depend on the order of keys: for comparing only. */
+export function canonical(value) {
+  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
+  if (value === null || typeof value !== "object") return JSON.stringify(value) ?? "null";
+  const keys = Object.keys(value).sort();
+  return `{${keys.map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`).join()}}`;
+}

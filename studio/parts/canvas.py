@@ -1,0 +1,106 @@
+"""The composer on the page: what it may offer, and what is known about each card as data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from engine.blocks import BLOCKS, SEARCHED, Field
+from engine.workspace import Workspace
+from engine.xray import Card, Choice, XRay
+from studio import composer, composing, draft
+from studio.charts import blocks
+from studio.composing import Composition
+
+
+@st.cache_data(show_spinner=False)
+def catalogue() -> list[dict[str, Any]]:
+    """Every block family as the composer offers it."""
+    return [_family(name) for name in SEARCHED]
+
+
+def _family(name: str) -> dict[str, Any]:
+    block = BLOCKS[name]
+    return {
+        "family": name,
+        "name": block.title,
+        "about": block.about,
+        "source": block.source,
+        "group": block.group,
+        "color": blocks.color(name),
+        "outline": [list(point) for point in blocks.outline(name)],
+        "fields": [_field(field) for field in block.fields],
+    }
+
+
+def _field(field: Field) -> dict[str, Any]:
+    free = None
+    if field.most:
+        free = {"least": field.values[0], "most": field.most, "step": 0.01}
+    return {
+        "name": field.name,
+        "label": field.label,
+        "values": list(field.values),
+        "labels": [field.word(value) for value in field.values],
+        "default": _default(field),
+        "shared": field.shared,
+        "free": free,
+    }
+
+
+def _default(field: Field) -> list[Any]:
+    """What a new card offers: the usual value, or two values that share a superkernel."""
+    if field.usual is not None:
+        return [field.usual]
+    if field.name == "expand" and {3, 6} <= set(field.values):
+        return [3, 6]
+    return list(field.values[:2] if field.shared else field.values[:1])
+
+
+def mount(workspace: Workspace, made: Composition, xray: XRay | None) -> None:
+    """Draws the composer with what is known about the document on it."""
+    data = {
+        "doc": made.document,
+        "rev": made.rev,
+        "catalogue": catalogue(),
+        "insight": insight(made, xray),
+        "readonly": False,
+    }
+    composer.mount(data, key=composing.key(workspace))
+
+
+def insight(made: Composition, xray: XRay | None) -> dict[str, Any]:
+    """Errors by card and, of a document that builds, what the X-ray says of each card."""
+    errors = []
+    if made.error:
+        errors = [{"card": draft.place(made.error) or "space", "text": draft.told(made.error)}]
+    cards = {} if xray is None else {card.name: _card(card, xray) for card in xray.cards}
+    return {"rev": made.rev, "errors": errors, "cards": cards}
+
+
+def _card(card: Card, xray: XRay) -> dict[str, Any]:
+    return {
+        "side": [card.side_in, card.side_out],
+        "channels": [card.cin, card.cout],
+        "share": {
+            "latency": card.latency_share,
+            "macs": card.macs_share,
+            "params": card.params_share,
+        },
+        "paths": card.paths,
+        "paths_note": card.cost_of_paths,
+        "dead": _dead(card, xray),
+    }
+
+
+def _dead(card: Card, xray: XRay) -> list[str]:
+    if xray.within is None or not card.stage:
+        return []
+    found = (*xray.within.dead, *xray.within.unused)
+    return [_called(choice) for choice in found if choice.stage == card.stage]
+
+
+def _called(choice: Choice) -> str:
+    """A choice as the composer's chips know it."""
+    return f"{choice.field} {choice.value}".strip()

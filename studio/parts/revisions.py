@@ -1,0 +1,67 @@
+"""Every saved state of a search space: when, by whom, what changed; any can be brought back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import streamlit as st
+
+from engine.errors import SpaceError
+from engine.space import SearchSpace
+from engine.store import Revision
+from engine.workspace import Workspace
+from studio import composing, text
+
+SHOWN = 50
+
+
+def draw(workspace: Workspace) -> None:
+    """A list of the newest revisions, each with a button to bring it back."""
+    found = workspace.store.revisions(composing.SPACE, SHOWN)
+    st.caption("Every edit that can be built is kept. Bringing one back is an edit as well.")
+    with st.container(height=360, border=False):
+        for revision, before in zip(found, [*found[1:], None], strict=True):
+            _row(workspace, revision, before, newest=revision is found[0])
+
+
+def _row(
+    workspace: Workspace, revision: Revision, before: Revision | None, *, newest: bool
+) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        who = f" · {text.plain(revision.author)}" if revision.author else ""
+        when = datetime.fromtimestamp(revision.at).strftime("%Y-%m-%d %H:%M")
+        st.markdown(
+            f"**{revision.number}** · {change(revision, before)}  \n:small[{when}{who}]",
+            width="stretch",
+        )
+        if newest:
+            st.badge("now", color="green")
+        else:
+            st.button(
+                "Bring back",
+                key=f"compose.revision.{revision.number}",
+                on_click=_restore,
+                args=(workspace, revision),
+            )
+
+
+def _restore(workspace: Workspace, revision: Revision) -> None:
+    composing.put(workspace, revision.payload)
+    st.toast(f"Revision {revision.number} is back. Undo takes that back.", icon=":material/check:")
+
+
+def change(revision: Revision, before: Revision | None) -> str:
+    """What a revision changed, in a few words."""
+    if before is None:
+        return "the beginning"
+    try:
+        new, old = (SearchSpace.from_json(r.payload) for r in (revision, before))
+    except SpaceError:  # saved by another version of the studio
+        return "changed"
+    parts = [word for word in ("input", "stem", "head") if getattr(new, word) != getattr(old, word)]
+    if len(new.stages) != len(old.stages):
+        parts.append(f"{len(old.stages)} to {text.plural(len(new.stages), 'stage', 'stages')}")
+    else:
+        pairs = enumerate(zip(new.stages, old.stages, strict=True), 1)
+        parts += [f"stage {i}" for i, (a, b) in pairs if a != b]
+    return ", ".join(parts[:4]) + (" …" if len(parts) > 4 else "") or "its name"
