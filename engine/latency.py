@@ -124,6 +124,42 @@ def load_model(store: Store, device_key: str, space: SearchSpace) -> LatencyMode
     return None if payload is None else LatencyModel.from_json(payload)
 
 
+def restricted(model: LatencyModel, old: SearchSpace, new: SearchSpace) -> LatencyModel | None:
+    """The model of `old` for `new`, if `new` only leaves choices of it out; else None.
+
+    Exact: a prediction is a constant and one term per slot, and both stay what they were.
+    """
+    before, now = old.slots(), new.slots()
+    same_ends = (old.stem_layer(), old.head_layer()) == (new.stem_layer(), new.head_layer())
+    if not same_ends or len(before) != len(now):
+        return None
+    for a, b in zip(before, now, strict=True):
+        if a.place != b.place or not set(b.ops) <= set(a.ops):
+            return None
+    kept = zip(now, model.slot_ms, strict=True)
+    tables = tuple({op: table[op] for op in slot.ops} for slot, table in kept)
+    fastest, middle, slowest = _ends(new, tables, model.constant_ms)
+    return replace(
+        model,
+        space_digest=new.digest(),
+        slot_ms=tables,
+        fastest_ms=fastest,
+        median_ms=middle,
+        slowest_ms=slowest,
+    )
+
+
+def _ends(
+    space: SearchSpace, tables: Sequence[Mapping[str, float]], constant_ms: float
+) -> tuple[float, float, float]:
+    """Ms of the fastest, of a middle one of many drawn, and of the slowest network."""
+    rng = random.Random(0)
+    genes = gene_ms(space, tables)
+    middle = median([sum(rng.choice(ms) for ms in genes) for _ in range(MEDIAN_OF)])
+    fastest, slowest = sum(map(min, genes)), sum(map(max, genes))
+    return constant_ms + fastest, constant_ms + middle, constant_ms + slowest
+
+
 def require_feasible(model: LatencyModel, limit_ms: float, device: str) -> None:
     """Raises InfeasibleLimit, naming the tightest limit there is, for one below the fastest."""
     if limit_ms < model.fastest_ms:
@@ -242,9 +278,7 @@ def _model(
     slots = space.slots()
     tables = tuple({op: fitted.op_ms(slot, op) for op in slot.ops} for slot in slots)
     stem_ms, head_ms = rows[space.stem_layer().key], rows[space.head_layer().key]
-    rng = random.Random(0)
-    genes = gene_ms(space, tables)
-    drawn = [sum(rng.choice(ms) for ms in genes) for _ in range(MEDIAN_OF)]
+    fastest, middle, slowest = _ends(space, tables, fitted.base_ms)
     return LatencyModel(
         device=device,
         device_key=device_key,
@@ -252,9 +286,9 @@ def _model(
         constant_ms=fitted.base_ms,
         slot_ms=tables,
         prediction=Prediction(0.0, 0.0, 0.0, 0, 0, 0.0),
-        fastest_ms=fitted.base_ms + sum(map(min, genes)),
-        median_ms=fitted.base_ms + median(drawn),
-        slowest_ms=fitted.base_ms + sum(map(max, genes)),
+        fastest_ms=fastest,
+        median_ms=middle,
+        slowest_ms=slowest,
         stem_share=stem_ms / (stem_ms + head_ms),
     )
 

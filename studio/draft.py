@@ -12,6 +12,14 @@ from typing import Any
 from engine.blocks import BLOCKS
 
 Document = dict[str, Any]
+STEM: Document = {"act": "relu", "convs": 1}
+HEAD: Document = {
+    "kind": "classify",
+    "hidden": 0,
+    "act": "relu",
+    "norm": "none",
+    "distilled": False,
+}
 
 
 def place(message: str) -> str:
@@ -35,8 +43,8 @@ def told(message: str) -> str:
 def whole(document: Document) -> Document:
     """A space's JSON with nothing left out: every stage with `blocks`, every field of a family."""
     result = copy.deepcopy(document)
-    result["stem"] = {"act": "relu"} | result["stem"]
-    result["head"] = {"kind": "classify", "hidden": 0, "act": "relu"} | result["head"]
+    result["stem"] = STEM | result["stem"]
+    result["head"] = HEAD | result["head"]
     result["stages"] = [_whole_stage(stage) for stage in result["stages"]]
     return result
 

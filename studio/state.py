@@ -18,7 +18,7 @@ from engine.data import Dataset, open_prepared
 from engine.devices import open_device
 from engine.errors import StudioError
 from engine.events import View, fold
-from engine.latency import LatencyModel, load_model
+from engine.latency import LatencyModel, load_model, restricted
 from engine.space import Input, SearchSpace
 from engine.spec import DataChoice, DeviceChoice
 from engine.store import Run, Store
@@ -28,6 +28,7 @@ PAGES = "shell.pages"  # name of a page to its st.Page, set by main at every run
 WORKSPACE = "shell.workspace"  # name of the workspace that was last in the address
 COMPOSITION = "compose.composition"  # what is on the canvas, and what it comes to
 
+EARLIER = 20  # revisions that are looked through for one that was measured
 ROOT_VARIABLE = "ONEPATH_WORKSPACES"
 
 
@@ -149,11 +150,35 @@ def device_model(workspace: Workspace) -> LatencyModel | None:
 
 
 def model_of(workspace: Workspace, searched: SearchSpace) -> LatencyModel | None:
-    """Predicted latencies of a space on the current device, or None if it was never measured."""
-    key = open_device(device_choice(workspace)).key
-    if workspace.store.calibration(key, searched.digest()) is None:
-        return None
-    return _device_model(workspace.store, key, searched, workspace.store.changed())
+    """Predicted latencies of a space on the current device, or None if it was never measured.
+
+    A space that only leaves out choices of one that was measured has that one's model.
+    """
+    key, store = open_device(device_choice(workspace)).key, workspace.store
+    if store.calibration(key, searched.digest()) is not None:
+        return _device_model(store, key, searched, store.changed())
+    for earlier in _measured_spaces(store, key, len(searched.slots()), store.revision("space")):
+        known = with_classes(workspace, earlier)
+        model = _device_model(store, key, known, store.changed())
+        narrower = None if model is None else restricted(model, known, searched)
+        if narrower is not None:
+            return narrower
+    return None
+
+
+@st.cache_resource(show_spinner=False, max_entries=16, hash_funcs={Store: lambda s: str(s.path)})
+def _measured_spaces(store: Store, key: str, slots: int, revision: int) -> list[SearchSpace]:
+    """The newest revisions of the space with as many slots, newest first."""
+    del key, revision  # another device or a later edit is another entry
+    spaces = []
+    for saved in store.revisions("space", EARLIER):
+        try:
+            space = SearchSpace.from_json(saved.payload)
+        except StudioError:  # saved by another version of the studio
+            continue
+        if len(space.slots()) == slots:
+            spaces.append(space)
+    return spaces
 
 
 @st.cache_resource(

@@ -114,7 +114,8 @@ def _unmeasured(workspace: Workspace) -> None:
 def _sanity(xray: XRay) -> None:
     """Two free numbers of the median network, after DeepMAD."""
     sane = xray.median_sanity
-    with st.expander("Depth for width (DeepMAD)"):
+    deep = " · too deep?" if xray.notes else ""
+    with st.expander(f"Depth for width (DeepMAD){deep}"):
         if sane.rho is None or sane.entropy is None:
             st.write(text.plain(sane.note))
             return
@@ -124,6 +125,8 @@ def _sanity(xray: XRay) -> None:
             "entropy tells a richer network, ρ above 0.5 one that is too deep for its width; "
             "neither predicts an accuracy."
         )
+        for sentence in xray.notes:
+            st.write(text.plain(sentence))
         if sane.note:
             st.caption(text.plain(sane.note))
 

@@ -20,7 +20,7 @@ WIDTHS = (16, 32, 48, 64, 96, 128)
 
 
 def any_space(rng: random.Random, family: str) -> SearchSpace:
-    """A random space of two stages that `family` is part of; such as cannot be built are redrawn."""
+    """A random space of two stages with `family`; one that cannot be built is drawn again."""
     while True:
         stages = [_stage(rng, family), _stage(rng, rng.choice((family, *SEARCHED)))]
         stem = {"width": rng.choice(WIDTHS[:3]), "kernel": 3, "stride": rng.choice([1, 2])}

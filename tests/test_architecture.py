@@ -19,7 +19,19 @@ SOURCES = sorted([*ROOT.glob("engine/**/*.py"), *ROOT.glob("studio/**/*.py"), RO
 TREES = {path: ast.parse(path.read_text()) for path in SOURCES}
 HEAVY = ("torch", "sklearn", "onnxruntime")
 TORCH_FREE = (
-    *("space", "layers", "blocks", "presets", "cost", "graph", "pareto", "devices", "latency"),
+    *(
+        "xray",
+        "sanity",
+        "space",
+        "layers",
+        "blocks",
+        "presets",
+        "cost",
+        "graph",
+        "pareto",
+        "devices",
+        "latency",
+    ),
     *("workspace", "store", "spec", "events", "errors", "reader", "cli", "worker", "data"),
 )
 

@@ -16,6 +16,12 @@ from engine.layers import Primitive
 
 Value = int | float | str
 
+WORDS = {
+    **{"se": "SE", "sein": "SE of input", "ese": "eSE", "eca": "ECA"},
+    **{"relu": "ReLU", "relu6": "ReLU6", "hswish": "h-swish", "swish": "Swish", "gelu": "GELU"},
+}
+"""How people write the values that are words; others are read as they are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -62,6 +68,8 @@ class Field:
 
     def word(self, value: Value) -> str:
         """`value` as people read it on a chip."""
+        if isinstance(value, str):
+            return WORDS.get(value, value)
         return {"kernel": f"{value}×{value}", "ratio": f"×{value}"}.get(self.unit, str(value))
 
 

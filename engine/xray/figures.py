@@ -28,8 +28,8 @@ class Within:
 
     `verdict` says whether networks are within the limit `always`, `sometimes` or `never`;
     `tightest_ms` is the tightest limit that can be met. `dead` choices are in no network within
-    the limit (exact); `unused` ones in no sampled one within it, though in others. Both are empty
-    where no network is within the limit, and `unused` where too few sampled ones are.
+    the limit (exact); `unused` ones in no sampled one within it, though others make them so often
+    that this is no accident. Both are empty where no network is within the limit.
     """
 
     limit_ms: float
@@ -83,7 +83,7 @@ class XRay:
     `complete` says that these are all there are. `smallest`, `median` (of the sampled ones) and
     `largest` are networks in the order of `by`: `latency` or, without a model, `macs`.
     `median_sanity` and `largest_sanity` are of the last two; `warnings` are sentences for people,
-    the gravest first.
+    the gravest first; `notes` are such as may be worth a look but are no fault.
     """
 
     size: int
@@ -102,3 +102,4 @@ class XRay:
     median_sanity: Sanity
     largest_sanity: Sanity
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

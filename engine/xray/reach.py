@@ -72,20 +72,34 @@ def least_ms(
     return least
 
 
-def seen(found: Sequence[GeneTable], picks: Ints, *, space: SearchSpace) -> set[Choice]:
-    """The choices that the networks `picks` (genes, networks) make."""
-    made: set[Choice] = set()
+def seen(found: Sequence[GeneTable], picks: Ints, *, space: SearchSpace) -> dict[Choice, Mask]:
+    """Which of the networks `picks` (genes, networks) make each choice: (networks,) each."""
+    makers: dict[Choice, Mask] = {}
     for number, stage in enumerate(space.stages, 1):
-        own = [i for i, table in enumerate(found) if table.stage == number]
-        ops = np.unique(np.concatenate([found[i].op[picks[i]] for i in own]))
-        used = ops[ops >= 0]
-        made |= {choice for choice, mask in op_choices(number, stage) if mask[used].any()}
-        if any(_left_out(found[i])[picks[i]].any() for i in own):
-            made.add(Choice(number, LEAVE_OUT))
-        if stage.depth[0] < stage.depth[1]:
-            depths = np.sum([found[i].kept[picks[i]] for i in own], axis=0)
-            made |= {Choice(number, DEPTH, int(depth)) for depth in np.unique(depths)}
-    return made
+        own = [(found[i], picks[i]) for i in range(len(found)) if found[i].stage == number]
+        choices = op_choices(number, stage)
+        if choices:
+            masks = np.array([mask for _, mask in choices], dtype=np.float32)
+            hits = _used(own, masks.shape[1]) @ masks.T > 0
+            makers |= {choice: hits[:, i] for i, (choice, _) in enumerate(choices)}
+        if any(_left_out(table).any() for table, _ in own):
+            out = [_left_out(table)[row] for table, row in own]
+            makers[Choice(number, LEAVE_OUT)] = np.any(out, axis=0)
+            depth = np.sum([table.kept[row] for table, row in own], axis=0)
+            for layers in range(stage.depth[0], stage.depth[1] + 1):
+                makers[Choice(number, DEPTH, layers)] = depth == layers
+    return makers
+
+
+def _used(own: Sequence[tuple[GeneTable, Ints]], count: int) -> npt.NDArray[np.float32]:
+    """1 where a network has an op in any layer of a stage, else 0: (networks, ops)."""
+    networks = len(own[0][1])
+    used = np.zeros((networks, count), dtype=np.float32)
+    for table, row in own:
+        op = table.op[row]
+        has = op >= 0
+        used[np.arange(networks)[has], op[has]] = 1
+    return used
 
 
 @lru_cache(maxsize=1024)

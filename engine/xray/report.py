@@ -30,8 +30,8 @@ from engine.xray.tables import (
     total,
 )
 
-ENOUGH = 100
-"""Sampled networks within a limit from which on it means something that none makes a choice."""
+EXPECTED = 5
+"""Sampled networks within a limit that should make a choice, before none is worth a word."""
 
 
 def examine(
@@ -70,7 +70,7 @@ def examine(
         median_sanity=sanity(space, sample.arch(median)),
         largest_sanity=sanity(space, sample.arch(largest)),
     )
-    return replace(xray, warnings=tuple(words.warnings(xray)))
+    return replace(xray, warnings=tuple(words.warnings(xray)), notes=tuple(words.notes(xray)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,13 +141,15 @@ def _within(sample: _Sample, ms: Spread, limit_ms: float, *, constant_ms: float)
         return Within(limit_ms, share, NEVER, ms.smallest)
     least = least_ms(sample.tables, constant_ms, space=sample.space)
     dead = tuple(choice for choice, fastest in least.items() if fastest > limit_ms)
-    unused = set()
-    if inside.sum() >= ENOUGH:
-        drawn = seen(sample.tables, sample.picks, space=sample.space)
-        used = seen(sample.tables, sample.picks[:, inside], space=sample.space)
-        unused = drawn - used - set(dead)
-    ordered = tuple(choice for choice in least if choice in unused)
-    return Within(limit_ms, share, SOMETIMES, ms.smallest, dead, ordered)
+    makers = seen(sample.tables, sample.picks, space=sample.space)
+    unused = tuple(
+        choice
+        for choice in least
+        if choice not in dead
+        and makers[choice].sum() * share >= EXPECTED
+        and not makers[choice][inside].any()
+    )
+    return Within(limit_ms, share, SOMETIMES, ms.smallest, dead, unused)
 
 
 def _cards(sample: _Sample, median: Ints, latency: LatencyModel | None) -> list[Card]:

@@ -25,7 +25,6 @@ def warnings(xray: XRay) -> Iterator[str]:
                 f"{card.name.capitalize()}: {card.decisions} decisions per layer, more than"
                 f" {MOST_DECISIONS}; measuring and training them all takes long."
             )
-    yield from _depth(xray)
 
 
 def _limit(within: Within, sampled: int) -> Iterator[str]:
@@ -52,8 +51,11 @@ def _listed(choices: Sequence[Choice]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
-def _depth(xray: XRay) -> Iterator[str]:
-    """One sentence at most: what holds for the median network need not be told twice."""
+def notes(xray: XRay) -> Iterator[str]:
+    """What may be worth a look but is no fault.
+
+    One sentence at most: what holds for the median network need not be told twice.
+    """
     for name, sane in (("median", xray.median_sanity), ("largest", xray.largest_sanity)):
         if sane.too_deep:
             about = "about " if sane.branched else ""

@@ -167,7 +167,7 @@ def title(layer: Layer) -> str:
         if field.unit == "kernel":
             words[0] += f" {field.word(value)}"
         elif value != field.usual:
-            words.append(str(value) if isinstance(value, str) else f"{field.name} {value}")
+            words.append(field.word(value) if isinstance(value, str) else f"{field.name} {value}")
     return " · ".join(words)
 
 

@@ -26,6 +26,7 @@ def page() -> None:
 
 
 @st.fragment
+@text.guarded
 def _workbench(workspace: Workspace) -> None:
     made = composing.compose(workspace)
     found = None if made.space is None else xray.of(workspace, made.space)
@@ -58,7 +59,15 @@ def _tools(workspace: Workspace) -> None:
         with st.popover("Presets", icon=":material/library_books:"):
             with st.container(height=360, border=False):
                 preset_picker.pick(PRESET)
-            st.button("Use this space", key="compose.use", on_click=_use_preset, args=(workspace,))
+            with st.container(horizontal=True):
+                st.button(
+                    "Use this space",
+                    key="compose.use",
+                    type="primary",
+                    on_click=_use_preset,
+                    args=(workspace,),
+                )
+                st.button("Empty canvas", key="compose.empty", on_click=_empty, args=(workspace,))
         with st.popover("Revisions", icon=":material/history:"):
             revisions.draw(workspace)
         with st.popover("Import", icon=":material/upload_file:"):
@@ -81,6 +90,13 @@ def _use_preset(workspace: Workspace) -> None:
     name = preset_picker.chosen(PRESET)
     composing.put(workspace, draft.whole(presets.load(name).to_json()))
     st.toast(f"{name} is on the canvas. Undo brings back what was.", icon=":material/check:")
+
+
+def _empty(workspace: Workspace) -> None:
+    """Input, stem and head stay; what stands between them goes."""
+    document = composing.compose(workspace).document
+    composing.put(workspace, document | {"name": "untitled", "citation": "", "stages": []})
+    st.toast("The canvas is empty. Undo brings back what was.", icon=":material/check:")
 
 
 def _import(workspace: Workspace) -> None:

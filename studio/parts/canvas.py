@@ -7,6 +7,10 @@ from typing import Any
 import streamlit as st
 
 from engine.blocks import BLOCKS, SEARCHED, Field
+from engine.blocks.contract import WORDS
+from engine.layers import ACTS
+from engine.space import MAX_WIDTH
+from engine.stage import CLASSIFY, HEAD_NORMS
 from engine.workspace import Workspace
 from engine.xray import Card, Choice, XRay
 from studio import composer, composing, draft
@@ -58,12 +62,44 @@ def _default(field: Field) -> list[Any]:
     return list(field.values[:2] if field.shared else field.values[:1])
 
 
+@st.cache_data(show_spinner=False)
+def fixed() -> dict[str, list[dict[str, Any]]]:
+    """Controls of the stem and the head; those of the input are the composer's own."""
+    acts = [act for act in ACTS if act not in ("sigmoid", "hsigmoid", "leaky")]
+    names = [WORDS.get(act, act) or "linear" for act in acts]
+    stem = [
+        _number("width", "Width", 1, MAX_WIDTH, step=8),
+        _pick("kernel", "Kernel", [1, 3, 5, 7], ["1×1", "3×3", "5×5", "7×7"]),
+        _pick("stride", "Stride", [1, 2], ["1", "2"]),
+        _number("convs", "Convolutions", 1, 4),
+        _pick("act", "Activation", acts, names),
+    ]
+    head = [
+        _pick("kind", "Task", [CLASSIFY], ["Classes"]),
+        _number("width", "Width (0: none)", 0, MAX_WIDTH, step=8),
+        _number("hidden", "Hidden (0: none)", 0, MAX_WIDTH, step=8),
+        _pick("norm", "Norm", [*HEAD_NORMS], [*HEAD_NORMS]),
+        _number("dropout", "Dropout", 0, 0.95, step=0.05),
+        _pick("act", "Activation", acts, names),
+    ]
+    return {"stem": stem, "head": head}
+
+
+def _number(name: str, label: str, least: float, most: float, *, step: float = 1) -> dict[str, Any]:
+    return {"name": name, "label": label, "least": least, "most": most, "step": step}
+
+
+def _pick(name: str, label: str, values: list[Any], labels: list[str]) -> dict[str, Any]:
+    return {"name": name, "label": label, "values": values, "labels": labels}
+
+
 def mount(workspace: Workspace, made: Composition, xray: XRay | None) -> None:
     """Draws the composer with what is known about the document on it."""
     data = {
         "doc": made.document,
         "rev": made.rev,
         "catalogue": catalogue(),
+        "fixed": fixed(),
         "insight": insight(made, xray),
         "readonly": False,
     }

@@ -25,6 +25,22 @@ WATCH = """() => {
   const echo = document.querySelector(".st-key-echo");
   new MutationObserver(note).observe(echo, {subtree: true, childList: true, characterData: true});
 }"""
+# Streamlit cleans up after every call of the entry that a newer one has overtaken.
+CLEAN_UP = """async (doc) => {
+  const files = performance.getEntriesByType("resource").map((entry) => entry.name);
+  const { default: mount } = await import(files.find((name) => name.endsWith("/index.js")));
+  const host = document.body.appendChild(document.createElement("div"));
+  const parentElement = host.attachShadow({ mode: "open" });
+  const cleaned = async (cleanup) => {
+    cleanup();
+    await new Promise((resolve) => setTimeout(resolve));
+    return parentElement.querySelectorAll(".card").length;
+  };
+  const cleanup = mount({ data: { doc, rev: 0 }, parentElement, setStateValue() {} });
+  const overtaken = await cleaned(cleanup);
+  host.remove();
+  return [overtaken, await cleaned(cleanup)];
+}"""
 TOOK = """(rev) => {
   const drop = performance.getEntriesByName("composer-drop")[0];
   const back = window.seen.find(([, text]) => text.startsWith(`{"rev": ${rev},`));
@@ -47,8 +63,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")  # its pages share what they have loaded
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A desk with a mouse."""
-    context = browser.new_context(viewport=DESK)
+    """A desk with a mouse; nothing is in motion when it is pressed."""
+    context = browser.new_context(viewport=DESK, reduced_motion="reduce")
     yield context
     context.close()
 
@@ -251,6 +267,10 @@ def test_an_edit_made_while_the_server_is_away_is_not_lost(board: Board, server:
     board.chip("Stage 2", "Kernel 3×3").click()
     server.start()
     assert board.heard(2)["stages"][1]["blocks"][0]["kernel"] == [5, 7]
+
+
+def test_only_a_composer_that_has_left_the_page_ends(board: Board):
+    assert board.page.evaluate(CLEAN_UP, document(START)) == [7, 0]
 
 
 def test_markup_in_names_is_text(board: Board):

@@ -29,7 +29,10 @@ from tests.fake_worker import (
 def test_space_prints_size_ends_and_golden_figures(onepath):
     code, out, _ = onepath("space", "spnasnet_100", "--json")
     cost = {"params": 4_421_616, "macs": 333_467_072}
-    assert (code, json.loads(out)) == (0, {"size": 1, "min": cost, "max": cost, "golden": cost})
+    assert (code, json.loads(out)) == (
+        0,
+        {"size": 1, "min": cost, "max": cost, "golden": cost, "golden_matches": True},
+    )
 
 
 def test_space_reads_a_file(onepath, tmp_path: Path):

@@ -15,8 +15,15 @@ import pytest
 from engine import presets
 from engine.devices import PROVENANCE, Effort, Samples
 from engine.errors import StudioError, UnknownLayer
-from engine.latency import LatencyModel, distinct_layers, load_model, profile, table_sum
-from engine.space import Arch
+from engine.latency import (
+    LatencyModel,
+    distinct_layers,
+    load_model,
+    profile,
+    restricted,
+    table_sum,
+)
+from engine.space import Arch, SearchSpace
 from engine.store import Progressing, Store
 from tests.builders import small_space, stage
 
@@ -97,6 +104,35 @@ def test_no_architecture_is_predicted_beyond_the_fastest_and_the_slowest(model):
 def test_ends_of_the_space_lie_in_the_space(model):
     space = presets.load("digits")
     assert model.fastest(space) in space
+
+
+def test_a_space_that_leaves_choices_out_keeps_the_model_of_the_larger_one(model):
+    old = presets.load("digits")
+    document = old.to_json()
+    document["stages"][1] |= {"kernel": [5], "depth": [3, 3]}
+    new = SearchSpace.from_json(document)
+    kept = restricted(model, old, new)
+    assert kept.space_digest == new.digest()
+    rng = random.Random(1)
+    archs = [new.sample(rng) for _ in range(50)]
+    assert [kept.predict(a) for a in archs] == [model.predict(a) for a in archs]
+    assert kept.fastest_ms == pytest.approx(kept.predict(kept.fastest(new)))
+    assert model.fastest_ms < kept.fastest_ms <= kept.median_ms <= kept.slowest_ms
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"kernel": [3, 5, 7]}, id="another choice"),
+        pytest.param({"width": 16}, id="another width"),
+        pytest.param({"depth": [1, 2]}, id="fewer layers"),
+    ],
+)
+def test_a_space_that_was_changed_otherwise_does_not(model, change):
+    old = presets.load("digits")
+    document = old.to_json()
+    document["stages"][1] |= change
+    assert restricted(model, old, SearchSpace.from_json(document)) is None
 
 
 def test_a_stored_model_is_the_measured_one(store, model):

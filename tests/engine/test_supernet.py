@@ -11,8 +11,8 @@ import torch
 from engine.build import build
 from engine.space import SKIP, Arch, SearchSpace
 from engine.superkernel import corner_table, decode, expected_ms, hard_gates, nested
-from tests.builders import small_space
 from engine.supernet import SuperNet
+from tests.builders import small_space
 
 
 def space(kernel: tuple[int, ...] = (3, 5), expand: tuple[int, ...] = (3, 6)) -> SearchSpace:

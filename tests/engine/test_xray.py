@@ -6,14 +6,16 @@ import itertools
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from engine import presets
 from engine.cost import layer_cost, network_cost
-from engine.layers import Attend, Branches, Conv, Layer, Residual, Split
+from engine.layers import Attend, Branches, Conv, Layer, RepConv, Residual, Split
 from engine.sanity import Sanity, sanity
 from engine.space import Arch, SearchSpace
 from engine.xray import Choice, Within, examine
+from engine.xray.reach import seen
 from engine.xray.tables import SAMPLE, draw, tables
 from tests.builders import small_space, stage
 from tests.made_latency import GRAIN, macs_model
@@ -177,24 +179,47 @@ def test_a_family_of_its_own_can_be_dead():
     assert [str(choice) for choice in found.dead] == ["Fused-MBConv"]
 
 
-def test_a_choice_that_only_rare_networks_can_afford_is_unused_but_not_dead():
-    """The wide layer fits only where ten others are the least: no draw hits that."""
-    wide = stage(width=16, depth=[1, 1], kernel=[7], expand=[1, 10])
-    space = small_space(stage(width=4, depth=[10, 10]), wide)
+def ten_and_one(expand: int) -> tuple[SearchSpace, float]:
+    """Ten free layers, then a narrow or a wide one; the ms of the fastest network with the wide."""
+    last = stage(width=16, depth=[1, 1], kernel=[7], expand=[1, expand])
+    space = small_space(stage(width=4, depth=[10, 10]), last)
     model = macs_model(space)
     narrow_ms, wide_ms = sorted(model.slot_ms[-1].values())
-    found = within(space, model.fastest_ms + wide_ms - narrow_ms)
+    return space, model.fastest_ms + wide_ms - narrow_ms
+
+
+def test_a_choice_that_only_rare_networks_can_afford_is_unused_but_not_dead():
+    """Wide fits only where all others are the least: no draw hits that."""
+    space, wide_ms = ten_and_one(10)
+    found = within(space, wide_ms)
+    assert found.share > 0.1
     assert found.unused == (Choice(2, "expand", 10, "mbconv"),)
-    assert not set(found.unused) & set(found.dead)
-    told = examine(space, latency=model, limit_ms=found.limit_ms).warnings
+    assert found.dead == ()
+    told = examine(space, latency=macs_model(space), limit_ms=wide_ms).warnings
     assert any(w.startswith("Stage 2: no sampled network within") for w in told)
 
 
-def test_too_small_a_share_of_the_sample_proves_nothing_about_choices():
-    space = small_space(stage(depth=[6, 6]))
-    found = within(space, macs_model(space).fastest_ms + 0.5)
-    assert 0 < found.share < 0.1
-    assert found.unused == ()
+def test_what_is_dead_is_not_called_unused_as_well():
+    space, wide_ms = ten_and_one(10)
+    found = within(space, wide_ms - GRAIN)
+    assert found.share > 0.1
+    assert (found.dead, found.unused) == ((Choice(2, "expand", 10, "mbconv"),), ())
+
+
+def test_a_choice_that_is_rare_anyway_is_not_called_unused():
+    """A tenth of all networks keep ten layers; of thirty within the limit none need do."""
+    space = small_space(stage(width=4, depth=[0, 10]), stage(width=4, depth=[1, 1]))
+    model = macs_model(space)
+    limit = sorted(examine(space, latency=model).latency_ms.values)[29]
+    found, picks = tables(space, model), draw(tables(space, model), space.size(), 0)
+    inside = np.array(examine(space, latency=model).latency_ms.values) <= limit
+    ten = Choice(1, "depth", 10)
+    makes = seen(found, picks, space=space)[ten]
+    left = within(space, limit)
+    assert makes.any()
+    assert not makes[inside].any()
+    assert ten not in left.dead
+    assert ten not in left.unused
 
 
 # -- sentences ---------------------------------------------------------------------------------
@@ -226,6 +251,16 @@ def test_a_limit_that_few_networks_meet_is_warned_of():
     assert xray.warnings[0].startswith(f"Only {xray.within.share:.1%} of the space is within")
 
 
+def test_a_limit_that_no_sampled_network_meets_is_told_from_one_that_none_can():
+    space = small_space(stage(depth=[10, 10]))
+    model = macs_model(space)
+    warnings = examine(space, latency=model, limit_ms=model.fastest_ms).warnings
+    limit = f"{model.fastest_ms:.3g} ms"
+    assert warnings[0] == (
+        f"None of 1,000 sampled networks is within {limit}, though the fastest, at {limit}, is."
+    )
+
+
 def test_more_decisions_per_layer_than_can_be_measured_are_warned_of():
     much = stage(kernel=[3, 5, 7], expand=[1, 2, 3, 4, 6], attention=["none", "se"])
     assert any(
@@ -254,7 +289,7 @@ def test_mobilenet_v2_is_deeper_than_deepmad_allows():
     space = presets.load("mobilenet-v2")
     xray = examine(space)
     assert (xray.largest_sanity.convs, round(xray.largest_sanity.rho, 2)) == (52, 0.94)
-    assert [w for w in xray.warnings if "too deep" in w] == [
+    assert list(xray.notes) == [
         "The median network is too deep for its width: effectiveness ρ is 0.94, DeepMAD advises at"
         " most 0.5 (MobileNetV2 has 0.94)."
     ]
@@ -308,6 +343,12 @@ def test_of_convolutions_side_by_side_the_longest_row_counts():
     found = made((Branches(((CONV,), (CONV, CONV, CONV))),))
     assert (found.convs, found.branched) == (3, True)
     assert "side by side" in found.note
+
+
+def test_a_reparameterised_convolution_counts_with_its_taps():
+    """As the depthwise convolution that it becomes."""
+    merged, plain = RepConv(8, 7, ((3, 1),)), Conv(8, 8, 7, groups=8)
+    assert made((CONV, merged)) == made((CONV, plain))
 
 
 def test_parts_that_feed_each_other_are_a_row():

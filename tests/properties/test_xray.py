@@ -14,6 +14,8 @@ from engine.errors import SpaceError
 from engine.latency import LatencyModel
 from engine.space import SKIP, Arch, SearchSpace
 from engine.xray import Choice, XRay, examine
+from engine.xray.reach import least_ms, seen
+from engine.xray.tables import draw, tables
 from tests.builders import document
 from tests.made_latency import GRAIN, drawn_model, macs_model
 
@@ -156,6 +158,29 @@ def test_the_verdict_is_that_of_the_whole_space(space: SearchSpace, seed: int, p
     expected = "sometimes" if len(fits) == 2 else {True: "always", False: "never"}[fits.pop()]
     assert within.verdict == expected
     assert within.tightest_ms == min(times)
+
+
+@given(tiny, seeds)
+def test_each_choice_has_the_fastest_of_all_networks_that_make_it(space: SearchSpace, seed: int):
+    model = drawn_model(space, seed)
+    fastest: dict[Choice, float] = {}
+    for arch in networks(space):
+        ms = model.predict(arch)
+        fastest |= {c: min(ms, fastest.get(c, ms)) for c in made(space, arch)}
+    assert least_ms(tables(space, model), model.constant_ms, space=space) == fastest
+
+
+@given(tiny, seeds)
+def test_the_choices_seen_are_those_that_the_drawn_networks_make(space: SearchSpace, seed: int):
+    found = tables(space, None)
+    picks = draw(found, space.size(), seed)[:, :3]
+    chosen = [
+        [table.gene.values[i] for table, i in zip(found, pick, strict=True)] for pick in picks.T
+    ]
+    archs = [Arch(tuple(itertools.chain(*values))) for values in chosen]
+    makers = seen(found, picks, space=space)
+    for number, arch in enumerate(archs):
+        assert {choice for choice, makes in makers.items() if makes[number]} == made(space, arch)
 
 
 @given(tiny, seeds, places)

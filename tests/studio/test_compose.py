@@ -161,6 +161,14 @@ def test_a_preset_is_put_on_the_canvas(page: AppTest, workspace: Workspace) -> N
     assert sent(page)["rev"] == 2
 
 
+def test_an_empty_canvas_keeps_input_stem_and_head(page: AppTest, workspace: Workspace) -> None:
+    press(page, "Empty canvas")
+    shown = sent(page)
+    assert (shown["doc"]["stages"], shown["doc"]["input"]["size"]) == ([], 16)
+    assert shown["insight"]["errors"][0]["card"] == "space"
+    assert saved(workspace) == presets.load("digits")
+
+
 def test_an_older_revision_can_be_brought_back(page: AppTest, workspace: Workspace) -> None:
     edit(page, workspace, width=12)
     press(page, "Bring back")

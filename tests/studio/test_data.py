@@ -17,8 +17,8 @@ from engine.spec import DataChoice, DataSpec
 from engine.store import Status
 from engine.workspace import Workspace
 from studio import fitting, launch, sentence, state, text
+from studio.charts import blocks
 from studio.charts.balance import MAX_CLASSES, SPLIT_COLORS, class_bars, split_bar
-from studio.charts.theme import FAMILIES
 from studio.pages import data
 from studio.uploads import safe_stem, save_archive
 from tests.studio.conftest import Opening, labels, words
@@ -262,7 +262,7 @@ def test_bars_hold_every_class_and_split_once() -> None:
 
 
 def test_no_split_has_the_amber_of_the_limit() -> None:
-    assert FAMILIES["fused"] not in SPLIT_COLORS.values()
+    assert blocks.color("fused") not in SPLIT_COLORS.values()
     assert len(set(SPLIT_COLORS.values())) == len(SPLIT_COLORS)
 
 

@@ -42,8 +42,9 @@ def test_without_networks_there_is_no_bar_and_no_share():
 
 
 def test_bars_within_the_limit_are_full_and_others_outlined():
-    fills = [rect.get("fill") for rect in drawn(VALUES, limit=2.6).findall(f"{SVG}rect")]
-    assert fills == [LIGHT.path] * 3 + ["none"] * 2
+    values = [*VALUES, 2.65]  # in the bar that begins at the limit
+    fills = [rect.get("fill") for rect in drawn(values, limit=2.6).findall(f"{SVG}rect")]
+    assert fills == [LIGHT.path] * 3 + ["none"] * 3
 
 
 def test_without_a_limit_all_bars_are_full_and_there_is_no_line():

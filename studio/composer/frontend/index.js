@@ -12,8 +12,13 @@ export default function mount({ data, parentElement, setStateValue }) {
     composers.set(parentElement, composer);
   }
   if (data) composer.update(data, setStateValue);
-  return () => {
-    composer.stop();
-    composers.delete(parentElement);
-  };
+  return () => setTimeout(() => leave(parentElement, composer));
+}
+
+// Streamlit also cleans up after a call that a newer one has overtaken, and then the composer stays.
+// Only a place that is no longer on the page has really been left.
+function leave(parentElement, composer) {
+  if ((parentElement.host ?? parentElement).isConnected) return;
+  composer.stop();
+  composers.delete(parentElement);
 }
