@@ -43,6 +43,8 @@ def decisions(space: SearchSpace) -> list[Gate]:
 
 
 def _parts(stage: Stage, slot: Slot) -> list[str]:
+    if not slot.gated:
+        return []  # its ops are drawn, not gated
     kernels = [f"{k}×{k}" for k in stage.values("kernel")[1:]]
     bands = [f"expand {e}" for e in stage.values("expand")[1:]]
     return [*kernels, *bands, *(["layer"] if slot.skippable else [])]

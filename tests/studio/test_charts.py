@@ -249,6 +249,7 @@ def test_gates_that_cannot_move_are_no_decision() -> None:
     assert "stage2.1  layer" not in labels
     assert "stage2.1  5×5" in labels
     assert not gates.decisions(presets.load("spnasnet_100"))
+    assert not gates.decisions(presets.load("spos-cifar"))  # its ops are drawn, not gated
 
 
 def test_every_decision_finds_its_own_gate() -> None:
