@@ -2,6 +2,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.ready
+JOBS ?= 2
+# Two processes; tests of one file stay together and in order.
+PYTEST := $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
 
 .PHONY: setup studio test browser check fix bench screenshots
 .DEFAULT_GOAL := studio
@@ -19,7 +22,7 @@ studio: setup
 	$(BIN)/onepath studio
 
 test: setup browser
-	$(BIN)/python -m pytest -q
+	$(PYTEST)
 
 browser: setup
 	@$(BIN)/python -m tests.e2e.browser
@@ -28,7 +31,7 @@ check: setup browser
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q
+	$(PYTEST)
 
 fix: setup
 	$(BIN)/ruff check --fix .

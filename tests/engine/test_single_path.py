@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 import torch
 
@@ -42,6 +44,7 @@ def test_the_chosen_network_is_within_the_limit(share) -> None:
     assert strategy.problem.latency.predict(strategy.chosen) <= limit(share)
 
 
+@cache  # seconds each; read only
 def searched(share: float) -> tuple[SinglePath, list[float]]:
     """A strategy at the end of its search phase, nothing frozen or repaired, and R per epoch."""
     strategy = SinglePath(toy_problem(latency_limit_ms=limit(share), epochs=30))
@@ -57,7 +60,7 @@ def test_the_gates_alone_reach_the_limit(share) -> None:
 
 
 def test_a_tighter_limit_gives_a_lower_modelled_latency() -> None:
-    late = [sum(searched(share)[1][-3:]) for share in (0.15, 0.45, 0.8)]
+    late = [sum(searched(share)[1][-3:]) for share in (0.2, 0.5, 0.8)]
     assert late == sorted(late)
 
 
