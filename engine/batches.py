@@ -16,7 +16,8 @@ from engine.data import Dataset
 class Split:
     """One split: `images` (N, C, S, S) uint8, `labels` (N,) int64; mean, std (C,) of pixels / 255.
 
-    `shift` (pixels) and `flip` say how training batches of it are augmented.
+    `shift` (pixels) and `flip` say how training batches of it are augmented; `most` is how many
+    images may be judged at once.
     """
 
     images: Tensor
@@ -25,6 +26,7 @@ class Split:
     std: Tensor
     shift: int
     flip: bool
+    most: int = 1024
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -37,6 +39,7 @@ class Split:
 
     def in_order(self, size: int, limit: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches in stored order, without augmentation, of at most `limit` images in all."""
+        size = min(size, self.most)
         stop = len(self) if limit is None else min(limit, len(self))
         for start in range(0, stop, size):
             end = min(start + size, stop)
@@ -58,7 +61,7 @@ class Split:
         return max(1, whole + (rest * 2 >= size))
 
 
-def load_splits(data: Dataset, *, flip: bool) -> dict[str, Split]:
+def load_splits(data: Dataset, *, flip: bool, most: int = 1024) -> dict[str, Split]:
     """The three splits (`weights`, `architecture`, `test`) of a prepared data set.
 
     Each is stored in a fixed random order, so that any first part of it holds all classes: batch
@@ -70,7 +73,7 @@ def load_splits(data: Dataset, *, flip: bool) -> dict[str, Split]:
     for name, index in data.splits.items():
         order = np.random.default_rng(0).permutation(index)
         images, labels = torch.from_numpy(data.images[order]), torch.from_numpy(data.labels[order])
-        splits[name] = Split(images, labels, mean, std, shift, flip)
+        splits[name] = Split(images, labels, mean, std, shift, flip, most)
     return splits
 
 

@@ -65,7 +65,9 @@ def cli() -> None:
 @click.option(
     "--workspaces",
     default="workspaces",
+    envvar="ONEPATH_WORKSPACES",
     show_default=True,
+    show_envvar=True,
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder that holds the workspaces; made if missing.",
 )

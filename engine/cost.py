@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol, TypeVar
 
-from engine.layers import ChannelConv, Conv, Layer, Linear, RepConv, shapes
+from engine.layers import Attend, ChannelConv, Conv, Layer, Linear, RepConv, shapes
 
 FLOAT_BYTES = 4
 STATISTICS = ("mean", "var")
@@ -29,7 +29,8 @@ class Networks(Protocol[A_contra]):
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """`peak_bytes`: largest input plus output of any convolution or linear layer, fp32, batch 1."""
+    """`peak_bytes`: largest input plus output of any one convolution or linear layer, or input and
+    scores of attention before and after the softmax; fp32, batch 1."""
 
     params: int
     macs: int
@@ -53,6 +54,8 @@ def layer_cost(layer: Layer) -> Cost:
             peak = max(peak, FLOAT_BYTES * (come.numbers + out.numbers))
         elif isinstance(leaf, ChannelConv):
             macs += leaf.kernel * come.channels
+        elif isinstance(leaf, Attend):
+            peak = max(peak, FLOAT_BYTES * (come.numbers + 2 * leaf.scores))
     return Cost(params, macs, peak)
 
 

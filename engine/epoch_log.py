@@ -22,7 +22,9 @@ class EpochLog:
     def gates(self, gates: Gates, modelled_ms: float) -> None:
         """Adds one batch's gates and the latency that they model; an op's text has none."""
         flat: list[list[float]] = [
-            [] if isinstance(part, str) else torch.cat([*part[:2], part[2][None]]).detach().tolist()
+            []
+            if isinstance(part, str)
+            else torch.cat([*part[:-1], part.layer[None]]).detach().tolist()
             for part in gates
         ]
         if not self.gate_sum:

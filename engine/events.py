@@ -53,8 +53,9 @@ class Calibrated:
 
 @dataclass(frozen=True, slots=True)
 class EpochEnd:
-    """One pass over the weights split. `gates`: per slot (kernel…, expand…, layer), 0..1.
+    """One pass over the weights split.
 
+    `gates`: per slot (kernel…, expand…, excitation where it is a choice, layer), 0..1;
     `modelled_ms`: expected latency under the gates; `penalty`: the latency term of the loss;
     `threshold_grads`: per slot, norm of the gradient of its thresholds.
     """

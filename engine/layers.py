@@ -123,7 +123,7 @@ class Pool:
 
 @dataclass(frozen=True, slots=True)
 class Squeeze:
-    """Mean over the map, kept as a map of one pixel: (N, C, H, W) to (N, C, 1, 1)."""
+    """Mean over the map as a map of one pixel: (N, C, H, W) to (N, C, 1, 1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +182,11 @@ class Attend:
         """Side of what is seen at once: that of a window, or of the whole map."""
         return self.window or self.side
 
+    @property
+    def scores(self) -> int:
+        """How many scores it computes per image."""
+        return int(self.heads * (self.side // self.reach) ** 2 * self.reach**4)
+
 
 @dataclass(frozen=True, slots=True)
 class Dropout:
@@ -223,24 +228,9 @@ class Split:
     cascade: bool = False
 
 
-Leaf = (
-    Conv
-    | RepConv
-    | Linear
-    | Norm
-    | Scale
-    | Act
-    | Pool
-    | Squeeze
-    | ChannelConv
-    | Upsample
-    | Shuffle
-    | Take
-    | Softmax
-    | Attend
-    | Dropout
-    | GlobalPool
-)
+Keeping = Conv | RepConv | Linear | Norm | Scale | ChannelConv | Attend  # arrays of their own
+Plain = Act | Pool | Squeeze | Upsample | Shuffle | Take | Softmax | Dropout | GlobalPool
+Leaf = Keeping | Plain
 Primitive = Leaf | Residual | Branches | Split
 Chain = tuple[Primitive, ...]
 

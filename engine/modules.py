@@ -222,7 +222,7 @@ class LayerScale(Keeps):
 
     def __init__(self, spec: Scale) -> None:
         super().__init__()
-        self.gamma = nn.Parameter(torch.full((spec.channels,), spec.start))
+        self.gamma = nn.Parameter(torch.full((spec.channels,), float(spec.start)))
 
     def forward(self, x: Tensor) -> Tensor:
         return x * (self.gamma[:, None, None] if x.ndim == 4 else self.gamma)

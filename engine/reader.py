@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from engine.errors import SpaceError
@@ -81,6 +82,14 @@ class Reader:
         if not isinstance(value, bool):
             raise SpaceError(f"{self.where}: {key} must be true or false, got {_got(value)}.")
         return value
+
+    def only(self, *known: str) -> None:
+        """Refuses keys other than `known`: a slip of the pen must not be taken for nothing."""
+        for key in self.document:
+            if key not in known:
+                near = get_close_matches(str(key), known, n=1)
+                hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(known)}."
+                raise SpaceError(f"{self.where}: has no {str(key)[:40]!r}.", hint)
 
     def below(self, item: object) -> Reader:
         """An object in a list of this one, which is told as this one."""

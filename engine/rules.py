@@ -10,7 +10,7 @@ from engine.layers import ACTS, out_side
 from engine.stage import CLASSIFY, HEAD_NORMS, SKIP, Head, Input, Option, Stage, Stem, slots_of
 
 MAX_SIDE, MAX_WIDTH, MAX_DEPTH, MAX_STAGES, MAX_CLASSES = 1024, 4096, 12, 64, 10_000
-MAX_OPS, MAX_SLOTS, MAX_OPTIONS = 400, 200, 8
+MAX_OPS, MAX_SLOTS = 400, 200
 
 
 class Parts(Protocol):
@@ -77,10 +77,7 @@ def _validate_stage(where: str, stage: Stage, width: int, side: int) -> None:
     _within(f"{where} width", stage.width, 1, MAX_WIDTH)
     _stride(where, stage.stride, side)
     _validate_depth(where, stage, width)
-    if not 1 <= len(stage.options) <= MAX_OPTIONS:
-        raise SpaceError(
-            f"{where}: must offer 1 to {MAX_OPTIONS} block families, got none or more."
-        )
+    assert stage.options, where
     for option in stage.options:
         _validate_option(where, option)
     _validate_families(where, stage)

@@ -24,6 +24,7 @@ from engine.events import Event, Finished, Progress, Resumed, Warned
 from engine.finalists import measure_finalists
 from engine.jobs import calibrated, data_ready
 from engine.latency import LatencyModel, load_model, profile, require_feasible
+from engine.memory import images_at_once, require_memory
 from engine.problem import Problem
 from engine.space import SearchSpace
 from engine.spec import DataChoice, RunSpec, Spec
@@ -128,16 +129,18 @@ def open_problem(
 ) -> Problem:
     """The bundle that a strategy works on; all randomness starts from the spec's seed."""
     use_threads(network_cost(space, space.largest()).macs)
+    splits = load_splits(data, flip=flips(spec.data), most=images_at_once(space))
+    recipe = recipe_for(len(splits["weights"]))
+    require_memory(space, recipe.batch)
     torch.manual_seed(spec.seed)  # dropout draws from torch's own stream, saved in checkpoints too
     generator = torch.Generator().manual_seed(spec.seed)
-    splits = load_splits(data, flip=flips(spec.data))
     return Problem(
         spec,
         space,
         splits,
         latency,
         SuperNet(space, generator, leaky=spec.mode == "reference"),
-        recipe_for(len(splits["weights"])),
+        recipe,
         random.Random(spec.seed),
         generator,
         lambda _: None,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from engine.blocks import parse_op
+from engine.blocks import Place, parse_op
 from engine.cost import layer_cost
 from engine.errors import SpaceError
 from engine.layers import Layer, out_side
@@ -203,6 +203,7 @@ class SearchSpace:
     def from_json(document: object) -> SearchSpace:
         """The space that `document` (parsed JSON) describes; raises SpaceError and nothing else."""
         top = Reader("space", document)
+        top.only("name", "citation", "input", "classes", "stem", "stages", "head")
         stages = top.items("stages")
         return SearchSpace(
             name=top.text("name", "untitled"),
@@ -232,18 +233,19 @@ def _genes(space: SearchSpace) -> tuple[Gene, ...]:
     for number, stage in enumerate(space.stages, 1):
         within = [(i, slot) for i, slot in enumerate(_slots(space)) if slot.stage == number]
         if stage.tied:
-            genes.append(Gene(tuple(i for i, _ in within), _tied(stage)))
+            ops = tuple(op for op in within[0][1].ops if op != SKIP)
+            genes.append(Gene(tuple(i for i, _ in within), _tied(stage.depth, ops)))
         else:
             genes += [Gene((i,), tuple((op,) for op in slot.ops)) for i, slot in within]
     return tuple(genes)
 
 
-def _tied(stage: Stage) -> tuple[tuple[str, ...], ...]:
+def _tied(depth: tuple[int, int], ops: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
     """Every depth with every op, layers left out at the end; without any layer there is no op."""
-    least, most = stage.depth
+    least, most = depth
     nothing = [(SKIP,) * most] if least == 0 else []
     depths = range(max(1, least), most + 1)
-    return (*nothing, *((op,) * n + (SKIP,) * (most - n) for n in depths for op in stage.ops()))
+    return (*nothing, *((op,) * n + (SKIP,) * (most - n) for n in depths for op in ops))
 
 
 @lru_cache(maxsize=256)
@@ -257,11 +259,18 @@ def _costs(space: SearchSpace) -> tuple[tuple[Gene, list[tuple[int, int]]], ...]
     slots = _slots(space)
 
     def cost(gene: Gene, value: tuple[str, ...]) -> tuple[int, int]:
-        kept = [slots[i].layer(op) for i, op in zip(gene.slots, value, strict=True) if op != SKIP]
-        costs = [layer_cost(layer) for layer in kept]
-        return sum(c.macs for c in costs), sum(c.params for c in costs)
+        kept = [(slots[i], op) for i, op in zip(gene.slots, value, strict=True) if op != SKIP]
+        costs = [_op_cost(slot.place, op) for slot, op in kept]
+        return sum(macs for macs, _ in costs), sum(params for _, params in costs)
 
     return tuple((gene, [cost(gene, value) for value in gene.values]) for gene in _genes(space))
+
+
+@lru_cache(maxsize=100_000)  # by place, not by layer: layers of a stage differ by name only
+def _op_cost(place: Place, op: str) -> tuple[int, int]:
+    slot = Slot("any", 0, place.cin, place.cout, place.stride, place.side, (op,))
+    cost = layer_cost(slot.layer(op))
+    return cost.macs, cost.params
 
 
 def _arch(parts: list[tuple[str, ...]]) -> Arch:

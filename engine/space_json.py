@@ -16,6 +16,7 @@ A field that is left out has its usual value, and usual values are left out when
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from engine.blocks import BLOCKS, SEARCHED, Field, Value
@@ -24,6 +25,8 @@ from engine.reader import Reader
 from engine.stage import CLASSIFY, Head, Input, Option, Stage, Stem
 
 OWN, SAME = "own", "same"
+SHAPE = ("width", "depth", "stride", "layers")
+MAX_OPTIONS = 8
 
 
 def read_stage(reader: Reader) -> Stage:
@@ -36,20 +39,32 @@ def read_stage(reader: Reader) -> Stage:
     layers = reader.text("layers", OWN)
     if layers not in (OWN, SAME):
         raise SpaceError(f"{reader.where}: layers must be own or same, got {layers[:40]!r}.")
-    if "blocks" in reader.document:
-        options = tuple(_option(reader.below(item)) for item in reader.items("blocks"))
-    else:
-        options = (_option(reader),)
+    options = _options(reader)
     shape = (reader.whole("width"), (depth[0], depth[1]), reader.whole("stride"))
     return Stage(*shape, options, layers == SAME)
 
 
-def _option(reader: Reader) -> Option:
+def _options(reader: Reader) -> tuple[Option, ...]:
+    """The families of a stage: a list under `blocks`, or the only one beside the stage's shape."""
+    if "blocks" not in reader.document:
+        return (_option(reader, SHAPE),)
+    reader.only(*SHAPE, "blocks")
+    items = reader.items("blocks")
+    if not 1 <= len(items) <= MAX_OPTIONS:
+        raise SpaceError(
+            f"{reader.where}: must offer 1 to {MAX_OPTIONS} block families, got {len(items)}."
+        )
+    return tuple(_option(reader.below(item), ()) for item in items)
+
+
+def _option(reader: Reader, beside: tuple[str, ...]) -> Option:
     block = reader.text("block", "mbconv")
     if block not in SEARCHED:
-        known = ", ".join(SEARCHED)
-        raise SpaceError(f"{reader.where}: block must be one of {known}, got {block[:40]!r}.")
-    return Option(block, tuple((f.name, _values(reader, f)) for f in BLOCKS[block].fields))
+        names = ", ".join(SEARCHED)
+        raise SpaceError(f"{reader.where}: block must be one of {names}, got {block[:40]!r}.")
+    known = BLOCKS[block].fields
+    reader.only("block", *beside, *(f.name for f in known))
+    return Option(block, tuple((f.name, _values(reader, f)) for f in known))
 
 
 def _values(reader: Reader, field: Field) -> tuple[Value, ...]:
@@ -86,12 +101,14 @@ def _option_json(option: Option) -> dict[str, Any]:
 def read_input(top: Reader) -> Input:
     """Shape of the images."""
     image = top.child("input")
+    image.only("size", "channels")
     return Input(image.whole("size"), image.whole("channels"))
 
 
 def read_stem(top: Reader) -> Stem:
     """The stem."""
     stem = top.child("stem")
+    stem.only(*(field.name for field in fields(Stem)))
     sizes = stem.whole("width"), stem.whole("kernel"), stem.whole("stride")
     more = stem.text("act", "relu"), stem.whole("convs", 1), stem.flag("bias")
     return Stem(*sizes, *more)
@@ -100,6 +117,7 @@ def read_stem(top: Reader) -> Stem:
 def read_head(top: Reader) -> Head:
     """The head."""
     head = top.child("head")
+    head.only(*(field.name for field in fields(Head)))
     return Head(
         head.whole("width"),
         head.number("dropout", 0.2),

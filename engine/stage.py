@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import lru_cache
 
 from engine.blocks import BLOCKS, Place, Value, parse_op
+from engine.blocks.mbconv import one_superkernel
 from engine.layers import (
     Branches,
     Chain,
@@ -178,7 +180,7 @@ class Slot:
 
     @property
     def paths(self) -> dict[str, tuple[str, ...]]:
-        """The ops that share one superkernel, for every superkernel that the slot needs."""
+        """The ops that are slices of one another, for every such set."""
         paths: dict[str, list[str]] = {}
         for op in self.ops:
             if op != SKIP:
@@ -188,8 +190,7 @@ class Slot:
     @property
     def gated(self) -> bool:
         """Whether one superkernel under gates holds all its ops."""
-        kept = [op for op in self.ops if op != SKIP]
-        return len(self.paths) == 1 and all(parse_op(op).gated for op in kept)
+        return one_superkernel(parse_op(op) for op in self.ops if op != SKIP)
 
     def layer(self, op: str) -> Layer:
         """The named layer that `op` makes of this slot."""
@@ -199,17 +200,41 @@ class Slot:
 
 
 def slots_of(stages: tuple[Stage, ...], width: int, side: int) -> tuple[Slot, ...]:
-    """The slots of consecutive stages that begin on maps of `width` channels and `side` pixels."""
+    """The slots of consecutive stages that begin on maps of `width` channels and `side` pixels.
+
+    Ops that come to the same layer there count once, under the first of their names.
+    """
     slots = []
     for number, stage in enumerate(stages, 1):
-        ops = stage.ops()
-        for index in range(stage.depth[1]):
-            stride = stage.stride if index == 0 else 1
+        for index, (place, ops) in enumerate(_placed(stage, width, side)):
             allowed = (SKIP, *ops) if index >= stage.depth[0] else ops
-            name = f"stage{number}.{index + 1}"
-            slots.append(Slot(name, number, width, stage.width, stride, side, allowed))
-            width, side = stage.width, out_side(side, stride)
+            shape = (place.cin, place.cout, place.stride, place.side)
+            slots.append(Slot(f"stage{number}.{index + 1}", number, *shape, allowed))
+        width, side = stage.width, out_side(side, stage.stride)
     return tuple(slots)
+
+
+@lru_cache(maxsize=1024)  # an edit leaves most stages as they were
+def _placed(stage: Stage, width: int, side: int) -> tuple[tuple[Place, tuple[str, ...]], ...]:
+    """Where each layer of a stage stands, and its different ops."""
+    first = Place(width, stage.width, stage.stride, side)
+    later = Place(stage.width, stage.width, 1, out_side(side, stage.stride))
+    places = (first, *[later] * (stage.depth[1] - 1))
+    if stage.tied:  # one choice for all, so ops differ if they do anywhere
+        ops = _different(stage.ops(), tuple(dict.fromkeys(places)))
+        return tuple((place, ops) for place in places)
+    return tuple((place, _different(stage.ops(), (place,))) for place in places)
+
+
+@lru_cache(maxsize=1024)
+def _different(ops: tuple[str, ...], places: tuple[Place, ...]) -> tuple[str, ...]:
+    """Of ops that come to the same layers at all places, the first; `rules` judges misfits."""
+    found: dict[object, str] = {}
+    for op in ops:
+        block = parse_op(op)
+        fits = not any(block.misfit(place) for place in places)
+        found.setdefault(tuple(block.layers(place) for place in places) if fits else op, op)
+    return tuple(found.values())
 
 
 def _word(value: str, usual: str) -> str:

@@ -316,6 +316,11 @@ class Store:
                 (device, space, _dumps(payload), time.time()),
             )
 
+    def calibrated(self, device: str) -> set[str]:
+        """Digests of the spaces that a device has a calibration for."""
+        rows = self._rows("select space from calibrations where device = ?", device)
+        return {row[0] for row in rows}
+
     def calibration(self, device: str, space: str) -> dict[str, Any] | None:
         """The stored calibration, or None."""
         sql = "select payload from calibrations where device = ? and space = ?"
@@ -342,10 +347,11 @@ class Store:
             Revision(n, at, who, json.loads(p)) for n, at, who, p in self._rows(sql, name, most)
         ]
 
-    def document(self, name: str) -> dict[str, Any] | None:
-        """The newest revision of document `name`, or None."""
-        sql = "select payload from documents where name = ? order by id desc limit 1"
-        rows = self._rows(sql, name)
+    def document(self, name: str, number: int = 0) -> dict[str, Any] | None:
+        """The newest revision of document `name`, or revision `number` (from 1); None without."""
+        order = "order by id limit 1 offset ?" if number else "order by id desc limit 1 offset ?"
+        sql = f"select payload from documents where name = ? {order}"
+        rows = self._rows(sql, name, max(0, number - 1))
         return json.loads(rows[0][0]) if rows else None
 
     def revision(self, name: str) -> int:

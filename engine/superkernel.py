@@ -3,27 +3,39 @@
 The depthwise kernel is the largest one, smaller kernels are its centre, smaller expansions its
 first channels. Gates switch a layer *after* each batch norm, not only on the kernel as the released
 code of Single-Path NAS does: there, unused channels and skipped layers leak the batch norm's shift
-(`leaky=True` keeps that form for fidelity tests).
+(`leaky=True` keeps that form for fidelity tests). Squeeze-and-excitation beside none is gated as
+x · (1 + d · (s(x) - 1)).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.blocks.contract import round8, scaled
-from engine.blocks.mbconv import MBConv
+from engine.blocks.mbconv import Corners, MBConv
 from engine.build import draw_conv
 from engine.layers import BN_EPS
 from engine.modules import ConvBN, activate
 from engine.stage import SKIP, Slot
 
-SlotGates = tuple[Tensor, Tensor, Tensor]
-"""Of one slot, each in [0, 1]: rings (kernels - 1,), bands (expansions - 1,), layer ()."""
+
+class SlotGates(NamedTuple):
+    """Gates of one slot, each in [0, 1].
+
+    rings (kernels - 1,), bands (expansions - 1,), excite (1,) or (0,) where there is no choice
+    between squeeze-and-excitation and none, layer ().
+    """
+
+    rings: Tensor
+    bands: Tensor
+    excite: Tensor
+    layer: Tensor
+
 
 Gates = Sequence[SlotGates | str]
 """Of every slot; an op's text where a slot has no gates."""
@@ -40,9 +52,9 @@ class SuperKernel(nn.Module):
         super().__init__()
         ops = [op for op in map(MBConv.parse, slot.ops) if op]
         self.slot = slot
-        self.kernels = tuple(sorted({op.kernel for op in ops}))
-        self.expands = tuple(sorted({op.expand for op in ops}))
-        self.act, self.attention = ops[0].act, ops[0].attention
+        corners = Corners.of(ops)
+        self.kernels, self.expands = corners.kernels, corners.expands
+        self.act, self.attentions = ops[0].act, corners.attentions
         self.mids = tuple(scaled(slot.cin, expand) for expand in self.expands)
         self.residual = slot.stride == 1 and slot.cin == slot.cout
         mid, kernel = self.mids[-1], self.kernels[-1]
@@ -59,9 +71,10 @@ class SuperKernel(nn.Module):
         self.register_buffer("bands", _bands(self.mids), persistent=False)
 
     def _excite(self) -> SuperExcite | None:
-        if self.attention == "none":
+        kind = self.attentions[-1]
+        if kind == "none":
             return None
-        if self.attention == "sein":
+        if kind == "sein":
             return SuperExcite(self.mids, (max(1, self.slot.cin // 4),) * len(self.mids), "sigmoid")
         return SuperExcite(self.mids, tuple(round8(mid / 4) for mid in self.mids), "hsigmoid")
 
@@ -72,9 +85,9 @@ class SuperKernel(nn.Module):
         draw_conv(self.depthwise, generator, self.depthwise.shape[0])
         draw_conv(self.project, generator, 1)
 
-    def op(self, kernel: int, expand: float) -> MBConv:
-        """The op of this superkernel with that kernel and expansion."""
-        return MBConv(kernel, expand, self.attention, self.act)
+    def op(self, kernel: int, expand: float, attention: str) -> MBConv:
+        """The op of this superkernel with that kernel, expansion and channel attention."""
+        return MBConv(kernel, expand, attention, self.act)
 
     def weights_of(self, op: MBConv) -> tuple[Tensor | None, Tensor, Tensor]:
         """Views of the expand, depthwise and project weights that `op` uses."""
@@ -92,14 +105,14 @@ class SuperKernel(nn.Module):
             h = activate(self.act, _norm(self.bn_expand, F.conv2d(x, expand)))
         h = F.conv2d(h, depthwise, None, self.slot.stride, op.kernel // 2, 1, depthwise.shape[0])
         h = activate(self.act, _norm(self.bn_depthwise, h))
-        if self.excite is not None:
+        if self.excite is not None and op.attention != "none":
             h = self.excite.sliced(h, self.expands.index(op.expand))
         y = _norm(self.bn_project, F.conv2d(h, project))
         return x + y if self.residual else y
 
     def gated(self, x: Tensor, gates: SlotGates, leaky: bool) -> Tensor:
         """The same under gates: exact at hard gates, differentiable between (unless `leaky`)."""
-        rings, bands, layer = gates
+        rings, bands, excite, layer = gates
         taps = torch.einsum("r,rhw->hw", nested(rings), cast(Tensor, self.rings))
         mask = torch.einsum("b,bc->c", nested(bands), cast(Tensor, self.bands))
         kernel = self.depthwise * taps
@@ -112,7 +125,7 @@ class SuperKernel(nn.Module):
         h = F.conv2d(h, kernel, None, self.slot.stride, pad, 1, kernel.shape[0])
         h = activate(self.act, _norm(self.bn_depthwise, h))
         if self.excite is not None:
-            h = self.excite.gated(h, mask, nested(bands))
+            h = self.excite.gated(h, mask, nested(bands), on=excite)
         # Masking the project weight's input channels equals masking h, on far fewer numbers.
         project = self.project if leaky else self.project * mask[None, :, None, None]
         # The layer's gate scales the last batch norm's output: its affine part does that for free.
@@ -132,7 +145,7 @@ class SuperKernel(nn.Module):
         op = MBConv.parse(text)
         assert op is not None, text
         targets = [m for m in layer.modules() if isinstance(m, ConvBN)]
-        if self.excite is not None:
+        if self.excite is not None and op.attention != "none":
             self.excite.copy_into(targets[-3:-1], self.expands.index(op.expand))
         plain = [target for target in targets if target.bn is not None]
         norms = [self.bn_expand] if self.widens else []
@@ -166,12 +179,16 @@ class SuperExcite(nn.Module):
         s = torch.relu(F.conv2d(h.mean((2, 3), keepdim=True), *weights[:2]))
         return h * activate(self.gate, F.conv2d(s, *weights[2:]))
 
-    def gated(self, h: Tensor, mask: Tensor, switches: Tensor) -> Tensor:
-        """`h` of the largest expansion; channels outside `mask` count for nothing."""
+    def gated(self, h: Tensor, mask: Tensor, switches: Tensor, *, on: Tensor) -> Tensor:
+        """`h` of the largest expansion; channels outside `mask` count for nothing.
+
+        `on` (1,) switches between `h` weighed and `h` as it is, exactly at 0 and 1; (0,): weighed.
+        """
         inside = torch.einsum("b,bc->c", switches, cast(Tensor, self.bands))
         mean = h.mean((2, 3), keepdim=True) * mask[:, None, None]
         s = torch.relu(self.squeeze(mean)) * inside[:, None, None]
-        return h * activate(self.gate, self.widen(s))
+        weights = activate(self.gate, self.widen(s))
+        return h * (on * weights + (1 - on) if on.numel() else weights)
 
     def copy_into(self, targets: list[ConvBN], level: int) -> None:
         """Copies the slices of one expansion into the two convolutions of a built block."""
@@ -198,33 +215,40 @@ def hard_gates(kernel: SuperKernel, op: str) -> SlotGates:
     """The gates, each 0 or 1, at which the gated forward computes `op`."""
     block = MBConv.parse(op)
     if block is None:
-        off = (torch.zeros(len(kernel.kernels) - 1), torch.zeros(len(kernel.expands) - 1))
-        return (*off, torch.zeros(()))
+        counts = (len(kernel.kernels), len(kernel.expands), len(kernel.attentions))
+        return SlotGates._make([*(torch.zeros(n - 1) for n in counts), torch.zeros(())])
     rings = torch.tensor([float(k <= block.kernel) for k in kernel.kernels[1:]])
     bands = torch.tensor([float(e <= block.expand) for e in kernel.expands[1:]])
-    return rings, bands, torch.tensor(1.0)
+    excite = torch.tensor([float(a == block.attention) for a in kernel.attentions[1:]])
+    return SlotGates(rings, bands, excite, torch.tensor(1.0))
 
 
 def decode(kernel: SuperKernel, gates: SlotGates) -> str:
     """The op that hard gates state: skip if the layer is off, whatever the others say."""
-    rings, bands, layer = (part.detach() for part in gates)
+    rings, bands, excite, layer = (part.detach() for part in gates)
     if float(layer) < 0.5 and kernel.slot.skippable:
         return SKIP
     size = kernel.kernels[int(nested(rings).round().sum()) - 1]
     expand = kernel.expands[int(nested(bands).round().sum()) - 1]
-    return str(kernel.op(size, expand))
+    attention = kernel.attentions[int(nested(excite).round().sum()) - 1]
+    return str(kernel.op(size, expand, attention))
 
 
 def corner_table(kernel: SuperKernel, ms: dict[str, float]) -> tuple[Tensor, float]:
-    """Latency of every (kernel, expansion) of a slot, (K, E) in ms, and of leaving it out."""
-    rows = [[ms[str(kernel.op(k, e))] for e in kernel.expands] for k in kernel.kernels]
-    return torch.tensor(rows), ms.get(SKIP, 0.0)
+    """Latency of every (kernel, expansion, attention), (K, E, A) in ms, and of leaving it out."""
+    table = [
+        [[ms[str(kernel.op(k, e, a))] for a in kernel.attentions] for e in kernel.expands]
+        for k in kernel.kernels
+    ]
+    return torch.tensor(table), ms.get(SKIP, 0.0)
 
 
 def expected_ms(gates: SlotGates, table: Tensor, skip_ms: float) -> Tensor:
     """Expected latency of one slot: multilinear in the gates, exact where all are 0 or 1."""
-    rings, bands, layer = gates
-    on = torch.einsum("k,e,ke->", _only(nested(rings)), _only(nested(bands)), table)
+    *parts, layer = gates
+    on = table
+    for part in reversed(parts):  # the last axis goes first; one without a choice costs nothing
+        on = on @ _only(nested(part)) if part.numel() else on[..., 0]
     return layer * on + (1 - layer) * skip_ms
 
 

@@ -18,8 +18,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from engine.space import SearchSpace
-from engine.stage import Slot
+from engine.space import Gene, SearchSpace
 from engine.superkernel import SlotGates, SuperKernel, nested
 from engine.supernet import Kernel, SuperNet
 
@@ -29,7 +28,7 @@ LOWEST, HIGHEST = -0.5, 1.5  # of a threshold, where fresh slices have a relativ
 
 
 class Thresholds(nn.Module):
-    """One learned value per decision of every slot: rings, bands, and the layer where it may go."""
+    """One learned value per decision of every slot: rings, bands, excite, layer where it may go."""
 
     def __init__(self, supernet: SuperNet, stable: bool) -> None:
         super().__init__()
@@ -43,50 +42,57 @@ class Thresholds(nn.Module):
         supernet: SuperNet,
         keep: list[Tensor] | None = None,
         *,
-        draw: Callable[[Slot], str] | None = None,
+        draw: Callable[[Gene], tuple[str, ...]] | None = None,
     ) -> list[SlotGates | str]:
-        """Gates of every slot; slots without gates are told the op that `draw` gives them.
+        """Gates of every slot; slots without gates are told the ops that `draw` gives their gene.
 
         `keep` holds per slot one factor per decision (decision dropout).
         """
         factors: Sequence[Tensor | None] = keep or [None] * len(self.values)
-        triples = zip(supernet.kernels(), self.values, factors, strict=True)
-        gates: list[SlotGates | str] = []
-        for kernel, t, factor in triples:
-            if isinstance(kernel, SuperKernel):
-                gates.append(self._slot(kernel, t, factor))
-            else:
-                assert draw is not None, f"{kernel.slot.name} has no gates"
-                gates.append(draw(kernel.slot))
-        return tie(supernet.space, gates)
+
+        def of(i: int, kernel: SuperKernel) -> SlotGates:
+            return self._slot(kernel, self.values[i], factors[i])
+
+        return by_gene(supernet, of, draw)
 
     def _slot(self, kernel: SuperKernel, t: Tensor, keep: Tensor | None) -> SlotGates:
-        rings, bands = len(kernel.kernels) - 1, len(kernel.expands) - 1
         factor = torch.ones_like(t) if keep is None else keep
+        keep_ring, keep_band, keep_excite, keep_layer = split(kernel, factor)
+        t_ring, t_band, t_excite, t_layer = split(kernel, t)
         w = kernel.depthwise[:, 0]
         masks = cast(Tensor, kernel.rings)
-        ring_norms = [self._norm(kernel, w * mask, w.shape[0] * mask.sum()) for mask in masks[1:]]
-        ring = straight_through(self._over(ring_norms, t[:rings])) * factor[:rings]
+        drawn = 2**0.5 / kernel.kernels[-1]  # the standard deviation of fresh weights
+        ring_norms = [self._norm(w * mask, w.shape[0] * mask.sum(), drawn) for mask in masks[1:]]
+        ring = straight_through(self._over(ring_norms, t_ring)) * keep_ring
         # The other norms are taken after the kernel decision: the decisions are nested.
         taps = torch.einsum("r,rhw->hw", nested(ring), masks)
         inner = w * taps
         count = (taps.detach() > 0).sum()
         channels = cast(Tensor, kernel.bands)
-        norms = [self._norm(kernel, inner[mask > 0], count * (mask > 0).sum()) for mask in channels]
-        band = straight_through(self._over(norms[1:], t[rings : rings + bands]))
-        band = band * factor[rings : rings + bands]
+        norms = [self._norm(inner[mask > 0], count * (mask > 0).sum(), drawn) for mask in channels]
+        band = straight_through(self._over(norms[1:], t_band)) * keep_band
+        excite = t_excite
+        if excite.numel():
+            excite = straight_through(self._over([self._excite(kernel)], t_excite)) * keep_excite
         if not kernel.slot.skippable:
-            return ring, band, torch.ones(())
-        layer = straight_through(self._over(norms[:1], t[rings + bands :]))
-        return ring, band, (layer * factor[rings + bands :])[0]
+            return SlotGates(ring, band, excite, torch.ones(()))
+        layer = straight_through(self._over(norms[:1], t_layer)) * keep_layer
+        return SlotGates(ring, band, excite, layer[0])
 
-    def _norm(self, kernel: SuperKernel, part: Tensor, count: Tensor) -> Tensor:
+    def _excite(self, kernel: SuperKernel) -> Tensor:
+        """Norm of the second matrix of the squeeze-and-excitation, its part in every network."""
+        assert kernel.excite is not None, kernel.slot.name
+        weight = kernel.excite.widen.weight
+        part = weight[: kernel.excite.mids[0], : kernel.excite.squeezed[0]]
+        return self._norm(part, torch.tensor(part.numel()), (2 / weight.shape[0]) ** 0.5)
+
+    def _norm(self, part: Tensor, count: Tensor, sigma: float) -> Tensor:
         """Frobenius norm of a slice; in the stable form relative to what it was drawn with."""
         norm: Tensor = torch.linalg.vector_norm(part)
         if not self.stable:
             return norm
-        sigma = 2**0.5 / kernel.kernels[-1]
-        relative: Tensor = norm / (count.sqrt() * sigma)
+        # A band may be empty: two ratios that come to the same width in this layer of a tied stage.
+        relative: Tensor = norm / (count.clamp(min=1).sqrt() * sigma)
         return relative
 
     def _over(self, norms: list[Tensor], t: Tensor) -> Tensor:
@@ -133,10 +139,32 @@ class SharedRMS(torch.optim.Optimizer):
         return math.sqrt(max(running, now / 9, 1e-24))
 
 
+def by_gene(
+    supernet: SuperNet,
+    gates: Callable[[int, SuperKernel], SlotGates],
+    draw: Callable[[Gene], tuple[str, ...]] | None,
+) -> list[SlotGates | str]:
+    """What every slot is told, tied: its gates or, gene by gene, the ops that are drawn for it.
+
+    By gene, as the layers of a tied stage have one op: drawn one by one they leave the space.
+    """
+    kernels, told = supernet.kernels(), list[SlotGates | str]()
+    for gene in supernet.space.genes():
+        own = [(i, kernels[i]) for i in gene.slots]
+        held = [(i, kernel) for i, kernel in own if isinstance(kernel, SuperKernel)]
+        if held:
+            assert len(held) == len(gene.slots), "one gene, but gates for some of its slots only"
+            told += [gates(i, kernel) for i, kernel in held]
+        else:
+            assert draw is not None, f"{kernels[gene.slots[0]].slot.name} has no gates"
+            told += draw(gene)
+    return tie(supernet.space, told)
+
+
 def tie(space: SearchSpace, gates: list[SlotGates | str]) -> list[SlotGates | str]:
     """Gates of which every tied stage has one choice, and leaves out its last layers only.
 
-    Its first layer decides kernel and expansion; a layer is on if those before it are.
+    Its first layer decides all but itself; a layer is on if those before it are.
     """
     result = list(gates)
     for gene in space.genes():
@@ -145,8 +173,8 @@ def tie(space: SearchSpace, gates: list[SlotGates | str]) -> list[SlotGates | st
             continue
         on = torch.ones(())
         for i in gene.slots:
-            on = on * cast(SlotGates, gates[i])[2]
-            result[i] = (first[0], first[1], on)
+            on = on * cast(SlotGates, gates[i]).layer
+            result[i] = first._replace(layer=on)
     return result
 
 
@@ -154,7 +182,17 @@ def decisions(kernel: Kernel) -> int:
     """Number of decisions of one slot; none where its ops have no gates."""
     if not isinstance(kernel, SuperKernel):
         return 0
-    return len(kernel.kernels) + len(kernel.expands) - 2 + kernel.slot.skippable
+    return sum(_counts(kernel))
+
+
+def split(kernel: SuperKernel, values: Tensor) -> tuple[Tensor, ...]:
+    """One value per decision of a slot (n,) as those of rings, bands, excite and layer."""
+    return torch.split(values, _counts(kernel))
+
+
+def _counts(kernel: SuperKernel) -> list[int]:
+    held = (kernel.kernels, kernel.expands, kernel.attentions)
+    return [*(len(choices) - 1 for choices in held), int(kernel.slot.skippable)]
 
 
 def straight_through(x: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from engine.errors import RunError
 from engine.events import EpochEnd
 
 EVAL_BATCH = 512
-RECALIBRATION_IMAGES = 1024
+RECALIBRATION_IMAGES, RECALIBRATION_BATCH = 1024, 256
 
 SMALL_MACS = 4_000_000  # of the largest network: below, a second thread costs more than it brings
 
@@ -99,8 +99,9 @@ def recalibrate_bn(network: nn.Module, split: Split) -> None:
         norm.reset_running_stats()
         norm.momentum = None  # a plain mean over batches, so their order does not matter
     network.train()
-    for x, _ in split.in_order(256, RECALIBRATION_IMAGES):
-        network(x)
+    for x, _ in split.in_order(min(RECALIBRATION_BATCH, len(split)), RECALIBRATION_IMAGES):
+        if len(x) * 2 >= min(RECALIBRATION_BATCH, split.most, len(split)):
+            network(x)  # a last small batch would count as much as a full one
     network.eval()
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

@@ -17,6 +17,7 @@ from engine.cost import network_cost
 from engine.data import Dataset, prepare
 from engine.errors import CheckpointError, DataError
 from engine.events import Event, Finished, Resumed, Trained
+from engine.memory import images_at_once
 from engine.run import flips, trained_supernet
 from engine.space import Arch
 from engine.spec import RunSpec, Spec, TrainSpec
@@ -34,7 +35,8 @@ def train(spec: Spec, store: Store, clock: Clock) -> Iterator[Event]:
     clock.enter("train")
     search, supernet = trained_supernet(store, spec.run)
     arch = supernet.space.require(Arch.parse(spec.arch))
-    splits = load_splits(same_data(store, spec.run, search), flip=flips(search.data))
+    most = images_at_once(supernet.space)
+    splits = load_splits(same_data(store, spec.run, search), flip=flips(search.data), most=most)
     use_threads(network_cost(supernet.space, arch).macs)
     torch.manual_seed(spec.seed)
     generator = torch.Generator().manual_seed(spec.seed)
@@ -54,7 +56,9 @@ def train(spec: Spec, store: Store, clock: Clock) -> Iterator[Event]:
         generator=generator,
         tick=lambda share: clock.tick(share, f"epoch {int(share * spec.epochs) + 1}"),
     )
-    save_file(network.state_dict(), store.run_folder(clock.run_id) / WEIGHTS)
+    # Convolutions lie channels_last in memory, and files hold plain arrays.
+    arrays = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    save_file(arrays, store.run_folder(clock.run_id) / WEIGHTS)
     judged = (accuracy(network, splits["architecture"]), accuracy(network, splits["test"]))
     yield Trained(str(arch), spec.mode, proxy, *judged, clock.seconds())
     yield Finished("trained", clock.seconds())

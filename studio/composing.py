@@ -21,6 +21,7 @@ from studio.draft import Document
 
 MOST_BYTES = 500_000
 SPACE, DRAFT = "space", "space-draft"
+TOLD = "compose.told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,9 @@ class Composition:
     """What is on the canvas: the document, its revision there, and what it comes to.
 
     `space` is None while the document cannot be built, and `error` says why; `revision` is the
-    newest one saved in the workspace.
+    newest one saved in the workspace, and those after `since` are this session's own. A document
+    is `overtaken` when it was begun before `since`: then it is kept as a draft until its author
+    decides.
     """
 
     workspace: str
@@ -37,6 +40,8 @@ class Composition:
     revision: int
     space: SearchSpace | None
     error: str = ""
+    since: int = 0
+    overtaken: bool = False
 
 
 def key(workspace: Workspace) -> str:
@@ -46,25 +51,49 @@ def key(workspace: Workspace) -> str:
 
 def compose(workspace: Workspace) -> Composition:
     """What this session composes, after taking in the last edit of the browser."""
-    known = st.session_state.get(state.COMPOSITION)
+    mine = st.session_state.get(state.COMPOSITION)
+    if not isinstance(mine, Composition) or mine.workspace != workspace.name:
+        mine = None
     revision = workspace.store.revision(SPACE)
-    if not isinstance(known, Composition) or known.workspace != workspace.name:
-        known = _opened(workspace, 1)
-    elif known.revision != revision:  # saved by somebody else, or on another page
-        known = _opened(workspace, known.rev + 1)
+    known = mine
+    if known is None or known.revision != revision:  # a new session, or somebody else saved
+        known = _opened(workspace, 1 if known is None else known.rev + 1)
     edit = composer.received(key(workspace))
-    if edit is not None and edit.rev > known.rev:
-        known = _taken(workspace, edit.doc, edit.rev)
+    if edit is not None and edit.rev > (mine.rev if mine else known.rev):
+        late = known.overtaken or _late(workspace, known, edit)
+        take = _kept if late else _taken
+        taken = take(workspace, edit.doc, max(edit.rev, known.rev))
+        known = replace(taken, since=taken.revision if late else known.since)
     st.session_state[state.COMPOSITION] = known
     return known
 
 
 def put(workspace: Workspace, document: Document) -> Composition:
-    """Puts another document on the canvas (a preset, a file, an older revision)."""
+    """Puts another document on the canvas (a preset, a file, an older revision) and saves it."""
     known = compose(workspace)
-    taken = _taken(workspace, document, known.rev + 1)
+    taken = replace(_taken(workspace, document, known.rev + 1), since=known.since)
     st.session_state[state.COMPOSITION] = taken
     return taken
+
+
+def insist(workspace: Workspace) -> None:
+    """Saves an overtaken draft over the newest revision."""
+    put(workspace, compose(workspace).document)
+
+
+def give_way(workspace: Workspace) -> None:
+    """Drops an overtaken draft for the newest revision."""
+    put(workspace, draft.whole(state.drafted_space(workspace).to_json()))
+
+
+def tell(sentence: str) -> None:
+    """Has the page say something; a callback must not draw."""
+    st.session_state[TOLD] = sentence
+
+
+def told() -> str:
+    """What a callback wanted said, once."""
+    return str(st.session_state.pop(TOLD, ""))
 
 
 def author() -> str:
@@ -85,6 +114,16 @@ def judged(document: object) -> tuple[SearchSpace | None, str]:
         return SearchSpace.from_json(document), ""
     except SpaceError as error:
         return None, str(error)
+    except (RecursionError, ValueError):
+        return None, "space: must be JSON of few levels and finite numbers, got another."
+
+
+def _late(workspace: Workspace, known: Composition, edit: composer.Edit) -> bool:
+    """Whether somebody else saved what this session began with, after the edit was begun."""
+    if edit.base is None or edit.base >= known.since:
+        return False
+    newest = state.drafted_space(workspace)
+    return all(judged(document)[0] != newest for document in edit.before)
 
 
 def _opened(workspace: Workspace, rev: int) -> Composition:
@@ -92,23 +131,33 @@ def _opened(workspace: Workspace, rev: int) -> Composition:
     revision = workspace.store.revision(SPACE)
     kept = workspace.store.document(DRAFT) or {}
     if kept.get("revision") == revision:
-        document = kept["document"]
-        return Composition(workspace.name, document, rev, revision, None, judged(document)[1])
+        space, error = judged(kept["document"])
+        late = space is not None
+        made = Composition(workspace.name, kept["document"], rev, revision, space, error)
+        return replace(made, since=revision, overtaken=late)
     space = state.drafted_space(workspace)
     document = draft.whole(space.to_json())
-    return Composition(workspace.name, document, rev, revision, space)
+    return Composition(workspace.name, document, rev, revision, space, since=revision)
 
 
 def _taken(workspace: Workspace, document: dict[str, Any], rev: int) -> Composition:
-    space, error = judged(document)
-    made = Composition(workspace.name, document, rev, 0, space, error)
+    """The document saved if it builds, else kept as a draft."""
+    space, _ = judged(document)
     if space is None:
-        revision = workspace.store.revision(SPACE)
-        if len(json.dumps(document)) <= MOST_BYTES:
-            workspace.store.save(DRAFT, {"revision": revision, "document": document}, author())
-    else:
-        revision = _saved(workspace, space)
-    return replace(made, revision=revision)
+        return _kept(workspace, document, rev)
+    return Composition(workspace.name, document, rev, _saved(workspace, space), space)
+
+
+def _kept(workspace: Workspace, document: dict[str, Any], rev: int) -> Composition:
+    """The document as a draft beside the newest revision, which it may be equal to."""
+    space, error = judged(document)
+    if space is not None and space == state.drafted_space(workspace):
+        return Composition(workspace.name, document, rev, _saved(workspace, space), space)
+    revision = workspace.store.revision(SPACE)
+    if len(json.dumps(document)) <= MOST_BYTES:
+        workspace.store.save(DRAFT, {"revision": revision, "document": document}, author())
+    late = space is not None
+    return Composition(workspace.name, document, rev, revision, space, error, overtaken=late)
 
 
 def _saved(workspace: Workspace, space: SearchSpace) -> int:

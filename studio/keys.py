@@ -18,9 +18,12 @@ SHORTCUTS = {
         "Ctrl Enter": "make the workspace, in its dialog",
     },
     "Compose": {
-        "Ctrl Z": "undo the last edit",
+        "Ctrl Z": "undo the last edit, on the canvas",
         "Ctrl Shift Z": "redo it",
-        "Alt A": "add a stage",
+        "↑ ↓ Enter": "from card to card, and into one",
+        "Alt ↑ ↓": "move a card",
+        "J": "the document as JSON",
+        "keyboard button": "all keys of the canvas",
     },
     "Data": {"Ctrl Enter": "read the images"},
     "Search": {

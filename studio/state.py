@@ -157,8 +157,15 @@ def model_of(workspace: Workspace, searched: SearchSpace) -> LatencyModel | None
     key, store = open_device(device_choice(workspace)).key, workspace.store
     if store.calibration(key, searched.digest()) is not None:
         return _device_model(store, key, searched, store.changed())
-    for earlier in _measured_spaces(store, key, len(searched.slots()), store.revision("space")):
+    measured = store.calibrated(key)
+    newest = store.revision("space")
+    for number in range(newest, max(0, newest - EARLIER), -1) if measured else ():
+        earlier = _revision(store, number)
+        if earlier is None or len(earlier.slots()) != len(searched.slots()):
+            continue
         known = with_classes(workspace, earlier)
+        if known.digest() not in measured:
+            continue
         model = _device_model(store, key, known, store.changed())
         narrower = None if model is None else restricted(model, known, searched)
         if narrower is not None:
@@ -166,19 +173,13 @@ def model_of(workspace: Workspace, searched: SearchSpace) -> LatencyModel | None
     return None
 
 
-@st.cache_resource(show_spinner=False, max_entries=16, hash_funcs={Store: lambda s: str(s.path)})
-def _measured_spaces(store: Store, key: str, slots: int, revision: int) -> list[SearchSpace]:
-    """The newest revisions of the space with as many slots, newest first."""
-    del key, revision  # another device or a later edit is another entry
-    spaces = []
-    for saved in store.revisions("space", EARLIER):
-        try:
-            space = SearchSpace.from_json(saved.payload)
-        except StudioError:  # saved by another version of the studio
-            continue
-        if len(space.slots()) == slots:
-            spaces.append(space)
-    return spaces
+@st.cache_resource(show_spinner=False, max_entries=512, hash_funcs={Store: lambda s: str(s.path)})
+def _revision(store: Store, number: int) -> SearchSpace | None:
+    """A saved state of the space, None if it was saved by another version of the studio."""
+    try:
+        return SearchSpace.from_json(store.document("space", number))
+    except StudioError:
+        return None
 
 
 @st.cache_resource(

@@ -164,8 +164,10 @@ def _read(field: Field, text: str | None) -> Value | None:
         return field.usual
     if isinstance(field.values[0], str):
         return text.removeprefix("_")
-    number = text.removeprefix(field.letter)
-    return float(number) if "." in number else int(number)
+    number = float(text.removeprefix(field.letter))
+    if "." in text:
+        return None if number == int(number) else number  # one number has one text
+    return int(number)
 
 
 @lru_cache
@@ -190,6 +192,5 @@ def round8(value: float) -> int:
 
 
 def scaled(channels: int, ratio: float) -> int:
-    """`channels` times `ratio`: exactly where that is a whole number, else by `round8`."""
-    product = round(channels * ratio, 4)
-    return int(product) if product == int(product) else round8(product)
+    """`channels` times `ratio`, at least 1, to the nearest whole number; rises with the ratio."""
+    return max(1, round(channels * ratio))

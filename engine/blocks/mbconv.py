@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from engine.blocks.contract import Field, Op, Place, own_path, scaled
+from engine.blocks.contract import Block, Field, Op, Place, own_path, scaled
 from engine.blocks.parts import ACT, ATTENTION, channel_attention
 from engine.layers import Conv, Primitive, Residual
 
@@ -56,3 +57,38 @@ class MBConv(Op):
             Conv(mid, place.cout, act=""),
         )
         return (Residual(body),) if place.keeps else body
+
+
+@dataclass(frozen=True, slots=True)
+class Corners:
+    """What varies among some MBConvs, least first: the corners that gates of all of it reach."""
+
+    kernels: tuple[int, ...]
+    expands: tuple[float, ...]
+    attentions: tuple[str, ...]
+
+    @classmethod
+    def of(cls, ops: Iterable[MBConv]) -> Corners:
+        """The values that `ops` have."""
+        held = list(ops)
+        attentions = {op.attention for op in held}
+        return cls(
+            tuple(sorted({op.kernel for op in held})),
+            tuple(sorted({op.expand for op in held})),
+            tuple(str(value) for value in ATTENTION.values if value in attentions),
+        )
+
+
+def one_superkernel(ops: Iterable[Block]) -> bool:
+    """Whether gates of one superkernel reach all of `ops` and nothing else.
+
+    They switch kernel, expansion and one kind of squeeze-and-excitation on or off. Two kinds, two
+    activations, or widening or none, are no part of each other.
+    """
+    every = list(ops)
+    held = [op for op in every if isinstance(op, MBConv) and op.gated]
+    corners = Corners.of(held)
+    alike = {(op.act, op.expand == 1) for op in held}
+    kinds = [kind for kind in corners.attentions if kind != "none"]
+    reached = len(corners.kernels) * len(corners.expands) * len(corners.attentions)
+    return len(held) == len(every) == reached and len(alike) == 1 and len(kinds) <= 1

@@ -30,6 +30,7 @@ from engine.export.card import model_card
 from engine.export.parity import check_model, max_difference
 from engine.graph import to_onnx
 from engine.latency import load_model
+from engine.memory import images_at_once
 from engine.run import flips
 from engine.space import Arch, SearchSpace
 from engine.spec import ExportSpec, RunSpec, Spec
@@ -50,7 +51,7 @@ def export(spec: Spec, store: Store, clock: Clock) -> Iterator[Event]:
     data = same_data(store, spec.run, search)
     space = search.space.with_data(len(data.classes))
     arch = space.require(Arch.parse(spec.arch))
-    splits = load_splits(data, flip=flips(search.data))
+    splits = load_splits(data, flip=flips(search.data), most=images_at_once(space))
     weights = best_weights(store, spec.run, arch, splits)
     if weights.trained is None and weights.times_tested:
         yield Warned(

@@ -36,8 +36,7 @@ from engine.evolution import Evolution
 from engine.problem import Problem, evaluate
 from engine.repair import repaired
 from engine.rmsprop import TFRMSProp
-from engine.space import Arch
-from engine.stage import Slot
+from engine.space import Arch, Gene
 from engine.superkernel import (
     Gates,
     SlotGates,
@@ -47,7 +46,7 @@ from engine.superkernel import (
     expected_ms,
     hard_gates,
 )
-from engine.thresholds import SharedRMS, Thresholds, decisions, tie
+from engine.thresholds import SharedRMS, Thresholds, by_gene, decisions, split
 from engine.train import cosine, finite, loss_of, set_lr, sgd
 
 KEEP = 0.6  # probability that decision dropout keeps a decision
@@ -122,12 +121,25 @@ class SinglePath:
     def step(self, number: int) -> Iterator[Event]:
         """One epoch or one generation."""
         phase = self.phase(number)
+        if number == 0:
+            yield from self._ungated()
         if phase == "front":
             yield from self._generation(first=number == self.epochs)
             return
         if number == self.warm_up + self.search:
             yield from self._freeze()
         yield from self._epoch(phase, number)
+
+    def _ungated(self) -> Iterator[Warned]:
+        """Says how many layers have choices that no gates decide, if any have."""
+        kernels = self.problem.supernet.kernels()
+        ungated = [k for k in kernels if not isinstance(k, SuperKernel) and len(k.slot.ops) > 1]
+        if ungated:
+            verb, whose = ("is", "its") if len(ungated) == 1 else ("are", "their")
+            yield Warned(
+                f"{len(ungated)} of {len(kernels)} layers {verb} decided by evolution, not by "
+                f"thresholds: {whose} choices do not share one gated superkernel."
+            )
 
     # -- phases 1 to 3 ------------------------------------------------------------------------
 
@@ -230,24 +242,19 @@ class SinglePath:
                 parts.append(expected_ms(part, *table))
         return torch.stack(parts).sum() + latency.constant_ms
 
-    def _any(self, slot: Slot) -> str:
-        """Any op of a slot without gates."""
-        return self.problem.rng.choice(slot.ops)
+    def _any(self, gene: Gene) -> tuple[str, ...]:
+        """Any ops of a gene whose slots have no gates."""
+        return self.problem.rng.choice(gene.values)
 
     def _draw(self) -> Arch:
         """A subnet by decision dropout: every decision kept with probability 0.6, unscaled."""
-        rng, space = self.problem.rng, self.problem.space
-        gates: list[SlotGates | str] = []
-        for kernel in self.problem.supernet.kernels():
-            if not isinstance(kernel, SuperKernel):
-                gates.append(self._any(kernel.slot))
-                continue
-            flips = [rng.random() < KEEP for _ in range(decisions(kernel))]
-            rings, bands = len(kernel.kernels) - 1, len(kernel.expands) - 1
-            values = torch.tensor([float(f) for f in flips])
-            layer = values[-1] if kernel.slot.skippable else torch.ones(())
-            gates.append((values[:rings], values[rings : rings + bands], layer))
-        return self._decode(tie(space, gates))
+
+        def flipped(_: int, kernel: SuperKernel) -> SlotGates:
+            flips = [self.problem.rng.random() < KEEP for _ in range(decisions(kernel))]
+            *parts, layer = split(kernel, torch.tensor([float(f) for f in flips]))
+            return SlotGates._make([*parts, layer[0] if layer.numel() else torch.ones(())])
+
+        return self._decode(by_gene(self.problem.supernet, flipped, self._any))
 
     def _dropout(self) -> list[Tensor]:
         """Factors 0 or 1 / 0.6 for every decision: the published, inverse-scaled form."""
@@ -264,19 +271,17 @@ class SinglePath:
         ]
 
     def _decode(self, gates: Gates) -> Arch:
-        """The architecture that hard gates state; what has no gates and is tied is drawn as one."""
-        space, ops = self.problem.space, []
+        """The architecture that hard gates state."""
+        ops = []
         for kernel, part in zip(self.problem.supernet.kernels(), gates, strict=True):
             if isinstance(part, str):
                 ops.append(part)
             else:
                 assert isinstance(kernel, SuperKernel), kernel
                 ops.append(decode(kernel, part))
-        parts = space.parts(Arch(tuple(ops)))
-        for i, gene in enumerate(space.genes()):
-            if len(gene.slots) > 1 and parts[i] not in gene.values:
-                parts[i] = self.problem.rng.choice(gene.values)
-        return Arch(tuple(op for part in parts for op in part))
+        arch = Arch(tuple(ops))
+        assert arch in self.problem.space, arch
+        return arch
 
     # -- decisions ----------------------------------------------------------------------------
 

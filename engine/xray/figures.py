@@ -70,7 +70,7 @@ class Card:
         if self.paths < 2:
             return ""
         return (
-            f"Its choices cannot share weights: {self.paths} paths per layer with"
+            f"Its choices do not share weights here: {self.paths} paths per layer with"
             f" {self.path_params:,} parameters to train together, where the largest path alone"
             f" has {self.single_params:,} ({self.path_params / self.single_params:.1f} times)."
         )

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.blocks import Place, parse_op
+from engine.blocks.mbconv import one_superkernel
 from engine.cost import layer_cost
 from engine.latency import LatencyModel
 from engine.layers import Layer
@@ -113,9 +114,12 @@ def _op_cost(place: Place, op: str) -> tuple[int, int, int]:
 
 @lru_cache(maxsize=1024)
 def _path_numbers(ops: tuple[str, ...]) -> Ints:
-    """Number of the path (from 0) that each op belongs to."""
+    """Number of the path (from 0) that each op belongs to; all of one where gates hold them."""
+    blocks = [parse_op(op) for op in ops]
+    if one_superkernel(blocks):
+        return np.zeros(len(ops), dtype=np.int64)
     numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(parse_op(op).path, len(numbers)) for op in ops])
+    return np.array([numbers.setdefault(block.path, len(numbers)) for block in blocks])
 
 
 def path_params(slot: Slot, ops: tuple[str, ...]) -> Ints:

@@ -1,7 +1,7 @@
 """The heat map of gates: layer and decision against time; rows and a Vega-Lite specification only.
 
 A gate of 1 keeps its part of a layer (the ring around a smaller kernel, a band of expanded
-channels, the layer itself), a gate of 0 leaves it out.
+channels, its squeeze-and-excitation, the layer itself), a gate of 0 leaves it out.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.blocks.mbconv import Corners, MBConv
 from engine.events import EpochEnd
-from engine.space import SearchSpace, Slot, Stage
+from engine.space import SearchSpace, Slot
 from studio.charts import theme
 
 COLUMNS = 120
@@ -38,16 +39,19 @@ def decisions(space: SearchSpace) -> list[Gate]:
     return [
         Gate(number, index, slot.name, part)
         for number, slot in enumerate(space.slots())
-        for index, part in enumerate(_parts(space.stages[slot.stage - 1], slot))
+        for index, part in enumerate(_parts(slot))
     ]
 
 
-def _parts(stage: Stage, slot: Slot) -> list[str]:
+def _parts(slot: Slot) -> list[str]:
+    """In the order of an epoch's gates; of the slot's own ops, as a place may leave out some."""
     if not slot.gated:
         return []  # its ops are drawn, not gated
-    kernels = [f"{k}×{k}" for k in stage.values("kernel")[1:]]
-    bands = [f"expand {e}" for e in stage.values("expand")[1:]]
-    return [*kernels, *bands, *(["layer"] if slot.skippable else [])]
+    corners = Corners.of(op for op in map(MBConv.parse, slot.ops) if op)
+    kernels = [f"{k}×{k}" for k in corners.kernels[1:]]
+    bands = [f"expand {e}" for e in corners.expands[1:]]
+    excite = ["SE"] * (len(corners.attentions) - 1)
+    return [*kernels, *bands, *excite, *(["layer"] if slot.skippable else [])]
 
 
 def rows(epochs: Sequence[EpochEnd], gates: Sequence[Gate]) -> dict[str, list[Any]]:

@@ -20,15 +20,22 @@ from streamlit.components.v2.manifest_scanner import ComponentConfig, ComponentM
 FRONTEND = Path(__file__).parent / "frontend"
 PROJECT = "onepath-studio"
 STATE = "doc"
+MOST_BEFORE = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What the browser sent: the whole document, its revision, and in words what was done."""
+    """What the browser sent: the whole document, its revision, and in words what was done.
+
+    `base` is the number of the saved state that the page had last told it, if any; `before` are
+    documents sent earlier that the page has not confirmed.
+    """
 
     rev: int
     doc: dict[str, Any]
     why: str
+    base: int | None = None
+    before: tuple[Any, ...] = ()
 
 
 def mount(
@@ -38,7 +45,7 @@ def mount(
     height: int | Literal["content", "stretch"] = "content",
     on_edit: Callable[[], None] = lambda: None,
 ) -> None:
-    """Draws the composer with `data`: doc, rev, catalogue, insight, readonly.
+    """Draws the composer with `data`: doc, rev, base, catalogue, fixed, insight, readonly.
 
     `key` names the place on the page: undo steps outlive a visit to another page under it, so it
     should tell workspaces apart. With a height in pixels the canvas scrolls inside.
@@ -60,7 +67,10 @@ def received(key: str) -> Edit | None:
     rev, doc, why = (sent.get(name) for name in ("rev", "doc", "why"))
     if type(rev) is not int or not isinstance(doc, dict) or not isinstance(why, str):
         return None
-    return Edit(rev, doc, why)
+    base = sent.get("base")
+    before = sent.get("before")
+    earlier = tuple(before[-MOST_BEFORE:]) if isinstance(before, list) else ()
+    return Edit(rev, doc, why, base if type(base) is int else None, earlier)
 
 
 @cache

@@ -29,9 +29,13 @@ def page() -> None:
 @text.guarded
 def _workbench(workspace: Workspace) -> None:
     made = composing.compose(workspace)
+    if said := composing.told():
+        st.toast(said, icon=":material/check:")
     found = None if made.space is None else xray.of(workspace, made.space)
     sentence.draw(workspace)
     _tools(workspace)
+    if made.overtaken:
+        _overtaken(workspace, made)
     left, right = st.columns([7, 3], gap="medium")
     with left:
         canvas.mount(workspace, made, found)
@@ -41,6 +45,19 @@ def _workbench(workspace: Workspace) -> None:
             return
         xray.draw(workspace, found)
         specimen.draw(workspace, made.space, found)
+
+
+def _overtaken(workspace: Workspace, made: Composition) -> None:
+    """Two people edited one space: whose it shall be."""
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.warning(
+            f"Revision {made.revision} was saved elsewhere meanwhile. What is on the canvas is "
+            "kept as a draft until you choose.",
+            icon=":material/group:",
+            width="stretch",
+        )
+        st.button("Use the canvas", on_click=composing.insist, args=(workspace,))
+        st.button(f"Take revision {made.revision}", on_click=composing.give_way, args=(workspace,))
 
 
 def _not_built(made: Composition) -> None:
@@ -89,14 +106,14 @@ def _tools(workspace: Workspace) -> None:
 def _use_preset(workspace: Workspace) -> None:
     name = preset_picker.chosen(PRESET)
     composing.put(workspace, draft.whole(presets.load(name).to_json()))
-    st.toast(f"{name} is on the canvas. Undo brings back what was.", icon=":material/check:")
+    composing.tell(f"{name} is on the canvas. Undo brings back what was.")
 
 
 def _empty(workspace: Workspace) -> None:
     """Input, stem and head stay; what stands between them goes."""
     document = composing.compose(workspace).document
     composing.put(workspace, document | {"name": "untitled", "citation": "", "stages": []})
-    st.toast("The canvas is empty. Undo brings back what was.", icon=":material/check:")
+    composing.tell("The canvas is empty. Undo brings back what was.")
 
 
 def _import(workspace: Workspace) -> None:
@@ -110,4 +127,4 @@ def _import(workspace: Workspace) -> None:
         st.session_state[REFUSED] = f"Nothing was changed. {error}"
         return
     composing.put(workspace, draft.whole(space.to_json()))
-    st.toast("Imported. Undo brings back what was here.", icon=":material/check:")
+    composing.tell("Imported. Undo brings back what was here.")

@@ -12,8 +12,9 @@ from engine.layers import ACTS
 from engine.space import MAX_WIDTH
 from engine.stage import CLASSIFY, HEAD_NORMS
 from engine.workspace import Workspace
-from engine.xray import Card, Choice, XRay
-from studio import composer, composing, draft
+from engine.xray import Card, Choice, Within, XRay
+from engine.xray.figures import ALWAYS, NEVER
+from studio import composer, composing, draft, text
 from studio.charts import blocks
 from studio.composing import Composition
 
@@ -57,8 +58,9 @@ def _default(field: Field) -> list[Any]:
     """What a new card offers: the usual value, or two values that share a superkernel."""
     if field.usual is not None:
         return [field.usual]
-    if field.name == "expand" and {3, 6} <= set(field.values):
-        return [3, 6]
+    if field.unit == "ratio":
+        wider = [value for value in field.values if not isinstance(value, str) and value > 1]
+        return [3, 6] if {3, 6} <= set(wider) else list((wider or field.values)[:2])
     return list(field.values[:2] if field.shared else field.values[:1])
 
 
@@ -98,6 +100,7 @@ def mount(workspace: Workspace, made: Composition, xray: XRay | None) -> None:
     data = {
         "doc": made.document,
         "rev": made.rev,
+        "base": made.revision,
         "catalogue": catalogue(),
         "fixed": fixed(),
         "insight": insight(made, xray),
@@ -107,12 +110,39 @@ def mount(workspace: Workspace, made: Composition, xray: XRay | None) -> None:
 
 
 def insight(made: Composition, xray: XRay | None) -> dict[str, Any]:
-    """Errors by card and, of a document that builds, what the X-ray says of each card."""
+    """Errors by card and, of a document that builds, what the X-ray says of each card.
+
+    `summary` says in a few short texts what the X-ray says at length.
+    """
     errors = []
     if made.error:
         errors = [{"card": draft.place(made.error) or "space", "text": draft.told(made.error)}]
     cards = {} if xray is None else {card.name: _card(card, xray) for card in xray.cards}
-    return {"rev": made.rev, "errors": errors, "cards": cards}
+    summary = _summary(xray) if xray is not None else _unbuilt(made.error)
+    return {"rev": made.rev, "errors": errors, "cards": cards, "summary": summary}
+
+
+def _summary(xray: XRay) -> list[str]:
+    """`735 000 networks`, `310 k MACs`, and with a limit `62 % within 0.0800 ms`."""
+    figures = [text.networks(xray.size), text.macs(round(xray.macs.median))]
+    return figures if xray.within is None else [*figures, _reach(xray.within)]
+
+
+def _reach(within: Within) -> str:
+    """How much of the space is within the limit; a sampled share is never all or none."""
+    limit = text.ms(within.limit_ms)
+    if within.verdict == NEVER:
+        return f"no network within {limit}"
+    if within.verdict == ALWAYS:
+        return f"all within {limit}"
+    share = min(max(within.share, 0.01), 0.99)
+    about = "" if share == within.share else "under " if share == 0.01 else "over "
+    return f"{about}{text.percent(share, 0)} within {limit}"
+
+
+def _unbuilt(error: str) -> list[str]:
+    place = draft.place(error)
+    return ["cannot be built", *([f"see {place}"] if place else [])]
 
 
 def _card(card: Card, xray: XRay) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from engine.blocks import parse_op
+from engine.blocks.mbconv import Corners, MBConv
 from engine.events import (
     Calibrated,
     DataReady,
@@ -108,10 +108,12 @@ def _op(ops: Sequence[str], gates: Sequence[Gate], kept: frozenset[str]) -> str:
     """The op that hard gates choose: rings and bands count only while all inside them are kept."""
     if SKIP in ops and "layer" not in kept:
         return SKIP
-    ladder = [op for op in ops if op != SKIP]
-    for field, mark in (("kernel", "×"), ("expand", "expand")):
-        values = sorted({int(getattr(parse_op(op), field)) for op in ladder})
+    held = [op for op in map(MBConv.parse, ops) if op]
+    corners = Corners.of(held)
+
+    def level(mark: str) -> int:
         steps = [g.part in kept for g in gates if mark in g.part]
-        level = next((i for i, on in enumerate(steps) if not on), len(steps))
-        ladder = [op for op in ladder if int(getattr(parse_op(op), field)) == values[level]]
-    return ladder[0]
+        return next((i for i, on in enumerate(steps) if not on), len(steps))
+
+    kernel, expand = corners.kernels[level("×")], corners.expands[level("expand")]
+    return str(MBConv(kernel, expand, corners.attentions[level("SE")], held[0].act))

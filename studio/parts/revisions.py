@@ -6,8 +6,6 @@ from datetime import datetime
 
 import streamlit as st
 
-from engine.errors import SpaceError
-from engine.space import SearchSpace
 from engine.store import Revision
 from engine.workspace import Workspace
 from studio import composing, text
@@ -47,21 +45,19 @@ def _row(
 
 def _restore(workspace: Workspace, revision: Revision) -> None:
     composing.put(workspace, revision.payload)
-    st.toast(f"Revision {revision.number} is back. Undo takes that back.", icon=":material/check:")
+    composing.tell(f"Revision {revision.number} is back. Undo takes that back.")
 
 
 def change(revision: Revision, before: Revision | None) -> str:
     """What a revision changed, in a few words."""
     if before is None:
         return "the beginning"
-    try:
-        new, old = (SearchSpace.from_json(r.payload) for r in (revision, before))
-    except SpaceError:  # saved by another version of the studio
-        return "changed"
-    parts = [word for word in ("input", "stem", "head") if getattr(new, word) != getattr(old, word)]
-    if len(new.stages) != len(old.stages):
-        parts.append(f"{len(old.stages)} to {text.plural(len(new.stages), 'stage', 'stages')}")
+    new, old = revision.payload, before.payload
+    parts = [word for word in ("input", "stem", "head") if new.get(word) != old.get(word)]
+    stages, earlier = new.get("stages", []), old.get("stages", [])
+    if len(stages) != len(earlier):
+        parts.append(f"{len(earlier)} to {text.plural(len(stages), 'stage', 'stages')}")
     else:
-        pairs = enumerate(zip(new.stages, old.stages, strict=True), 1)
+        pairs = enumerate(zip(stages, earlier, strict=True), 1)
         parts += [f"stage {i}" for i, (a, b) in pairs if a != b]
     return ", ".join(parts[:4]) + (" …" if len(parts) > 4 else "") or "its name"

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
+ECHO = "echo"
 ROOT = Path(__file__).parents[2]
 SERVER = (sys.executable, "-m", "uvicorn", "tests.e2e.canvas_script:app", "--log-level", "warning")
 PATIENCE_S = 30.0
@@ -66,10 +69,27 @@ class Board:
     """The page with the composer, and what Python says it has received."""
 
     page: Page
+    base: int = field(default=0, init=False)  # the revision that the test began with
+
+    def start_over(self) -> None:
+        """The first document again, without the cost of a new page; steps stay undoable."""
+        for name in ("Drop the text", "Close JSON"):
+            button = self.page.get_by_role("button", name=name)
+            if button.is_visible():
+                button.click()
+        before = self._rev()
+        self.page.get_by_role("button", name="Start over").click()
+        self.base = before + 1
+        self.heard(0)
+        self.page.locator(".layout:not(.stale)").wait_for()
+
+    def _rev(self) -> int:
+        told = self.page.locator(f".st-key-{ECHO} code").text_content()
+        return int(json.loads(told or "")["rev"])
 
     def heard(self, rev: int) -> dict[str, Any]:
-        """The document that Python has once it has seen revision `rev`."""
-        told = self.page.wait_for_function(HEARD, arg=rev).json_value()
+        """The document that Python has once it has seen `rev` edits since the test began."""
+        told = self.page.wait_for_function(HEARD, arg=self.base + rev).json_value()
         document: dict[str, Any] = json.loads(told)["doc"]
         return document
 
@@ -109,6 +129,18 @@ class Board:
     def said(self) -> Locator:
         """The live region."""
         return self.page.locator(".top > [role=status]")
+
+
+def serve(folder: Path) -> Iterator[Server]:
+    """One server for a module; its log may never hold a traceback."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = Server(port, folder / "server.log")
+    server.start()
+    yield server
+    server.stop()
+    assert "Traceback" not in server.log.read_text()
 
 
 def middle(what: Locator) -> tuple[float, float]:

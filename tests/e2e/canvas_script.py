@@ -2,7 +2,7 @@
 
 `uvicorn tests.e2e.canvas_script:app`; the address says what is shown: `?doc=empty` (or twenty,
 strange), `?readonly=1`, `?plain=1` (nothing computed), `?wrong=1` (an error on a card),
-`?tall=600` (scrolls inside).
+`?tall=600` (scrolls inside), `?unmeasured=1` (no shares of the latency).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from studio.routes import SecurityHeaders
 
 Json = dict[str, Any]
 ECHO = "echo"
+SUMMARY = ["250\u202f000 networks", "452\u202fk MACs", "62\u202f% within 0.0800\u202fms"]
 MARKUP = "<img src=x onerror=alert(1)>"
 
 
@@ -37,7 +38,7 @@ EXPAND = field(
     labels=["×1", "×3", "×4", "×6"],
     free={"least": 0.5, "most": 10, "step": 0.01},
 )
-ATTENTION = field("attention", "Attention", ["none", "se", "eca"], ["none"], shared=False)
+ATTENTION = field("attention", "Channel attention", ["none", "se", "eca"], ["none"], shared=False)
 ACT = field("act", "Activation", ["relu", "hswish"], ["relu"], labels=["ReLU", "h-swish"])
 BOX = [[-1, -0.5], [1, -0.5], [1, 0.5], [-1, 0.5]]
 BOW = [
@@ -114,6 +115,14 @@ DOCUMENTS = {
 
 def insight(doc: Json, rev: int, wrong: bool) -> Json:
     """Invented figures: shares by width, a dead choice in stage 2, an error where it is wanted."""
+    try:
+        return _insight(doc, rev, wrong)
+    except (AttributeError, KeyError, TypeError, ZeroDivisionError):
+        errors = [{"card": "space", "text": "Space: this cannot be built."}]
+        return {"rev": rev, "errors": errors, "cards": {}, "summary": ["cannot be built"]}
+
+
+def _insight(doc: Json, rev: int, wrong: bool) -> Json:
     widths = [1 + part.get("width", 0) for part in (doc["stem"], *doc["stages"], doc["head"])]
     names = ["stem", *(f"stage {n}" for n in range(1, len(doc["stages"]) + 1)), "head"]
     cards: Json = {}
@@ -136,7 +145,7 @@ def insight(doc: Json, rev: int, wrong: bool) -> Json:
         cards["stage 2"]["dead"] = ["kernel 5"]
     text = "stage 2: stride 2 leaves a map of 1×1, at least 2×2 is required. Set stride 1."
     errors = [{"card": "stage 2", "text": text}] if wrong else []
-    return {"rev": rev, "errors": errors, "cards": cards}
+    return {"rev": rev, "errors": errors, "cards": cards, "summary": SUMMARY}
 
 
 @st.fragment
@@ -150,11 +159,18 @@ def draw() -> None:
         state.rev, state.doc, state.why = edit.rev, edit.doc, edit.why
     data: Json = {"doc": state.doc, "rev": state.rev, "catalogue": CATALOGUE}
     plain, wrong = query.get("plain"), bool(query.get("wrong"))
-    data |= {"insight": None if plain else insight(state.doc, state.rev, wrong)}
+    known = None if plain else insight(state.doc, state.rev, wrong)
+    if known and query.get("unmeasured"):
+        for card in known["cards"].values():
+            card["share"]["latency"] = None
+    data |= {"insight": known}
     data |= {"readonly": bool(query.get("readonly"))}
     composer.mount(data, key="canvas", height=int(query.get("tall", 0)) or "content")
     if st.button("Load another document"):
         state.rev, state.doc = state.rev + 1, document(STAGES[:1])
+        st.rerun(scope="fragment")
+    if st.button("Start over"):
+        state.rev, state.doc = state.rev + 1, DOCUMENTS[query.get("doc", "")]
         st.rerun(scope="fragment")
     with st.container(key=ECHO):
         st.code(json.dumps({"rev": state.rev, "why": state.why, "doc": state.doc}), language=None)

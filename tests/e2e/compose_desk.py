@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from engine.workspace import Workspace, create_workspace
 from studio import composing, draft
-from tests.e2e.canvas_board import Board
+from tests.e2e.canvas_board import Board, middle
 from tests.e2e.conftest import Studio, settle
 
 Json = dict[str, Any]
@@ -22,6 +23,9 @@ FOCUSED = """(wanted) => {
 }"""
 """Whether what has the focus, through shadow roots, matches a selector."""
 MOST_TABS = 80
+MOVES, RESTS, APART_S = 10, 5, 0.1
+TOUCH = "Input.dispatchTouchEvent"
+SAVED_WITHIN_S = 5.0
 
 
 @dataclass
@@ -30,6 +34,15 @@ class Desk(Board):
 
     studio: Studio
     workspace: Workspace
+    finger: bool = False
+
+    def hit(self, what: Locator, times: int = 1) -> None:
+        """Presses with the mouse, or the finger where there is one."""
+        if not self.finger:
+            what.click(click_count=times)
+            return
+        for _ in range(times):
+            what.tap()
 
     @property
     def revision(self) -> int:
@@ -49,7 +62,10 @@ class Desk(Board):
 
     def saves(self, stages: list[Json]) -> None:
         """Waits until the workspace holds a space with just these stages."""
-        self.studio.wait_for(lambda: self.stages() == stages, f"space with {stages}")
+        deadline = time.monotonic() + SAVED_WITHIN_S
+        while self.stages() != stages and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert self.stages() == stages, f"{self.stages()} is not {stages}"
 
     def held(self) -> Json:
         """What the workspace would put on the canvas: the draft if there is one, else the space."""
@@ -74,18 +90,18 @@ class Desk(Board):
         self.card("Head").wait_for()
         settle(self.page)
 
-    def press(self, card: str, name: str) -> None:
+    def press(self, card: str, name: str, times: int = 1) -> None:
         """A button in a card."""
-        self.card(card).get_by_role("button", name=name, exact=True).click()
+        self.hit(self.card(card).get_by_role("button", name=name, exact=True), times)
 
     def pick(self, card: str, name: str) -> None:
         """One of a few."""
-        self.card(card).get_by_role("radio", name=name, exact=True).click()
+        self.hit(self.card(card).get_by_role("radio", name=name, exact=True))
 
     def menu(self, stage: int, entry: str) -> None:
         """An entry of a stage's menu."""
         self.press(f"Stage {stage}", f"More for stage {stage}")
-        self.page.get_by_role("menuitem", name=entry).click()
+        self.hit(self.page.get_by_role("menuitem", name=entry))
 
     def choose(self, card: str, field: str, *wanted: str) -> None:
         """Presses chips until just these are on."""
@@ -95,7 +111,7 @@ class Desk(Board):
             "all => all.filter(c => c.ariaPressed === 'true').map(c => c.textContent)"
         )
         for text in [*(w for w in wanted if w not in on), *(o for o in on if o not in wanted)]:
-            chips.filter(has_text=_exactly(text)).click()
+            self.hit(chips.filter(has_text=_exactly(text)))
 
     def step(self, card: str, label: str, to: int) -> None:
         """Presses + or − until the number is there; whatever a press is worth."""
@@ -106,12 +122,26 @@ class Desk(Board):
                 return
             button = f"{label}: {'more' if left > 0 else 'less'}"
             self.press(card, button)
-            worth = to - left - _number(shown)
-            presses = (to - _number(shown)) // -worth
+            rest = to - _number(shown)
+            presses = rest // (left - rest)
             if presses > 0:
-                pressed = self.card(card).get_by_role("button", name=button, exact=True)
-                pressed.click(click_count=presses)
+                self.press(card, button, presses)
         raise AssertionError(f"{card}: {label} does not come to {to}")
+
+    def carry(self, what: Locator, to: tuple[float, float]) -> None:
+        """With a finger that rests before it lets go: else Chromium takes the next tap for a stop.
+
+        The events tell of a second and a half, which nobody waits for.
+        """
+        session = self.page.context.new_cdp_session(self.page)
+        start, began = middle(what), time.time() - (MOVES + RESTS) * APART_S
+        for number in range(MOVES + RESTS):
+            part = min(number / MOVES, 1)
+            x, y = (a + (b - a) * part for a, b in zip(start, to, strict=True))
+            event = {"type": "touchMove" if number else "touchStart"}
+            event |= {"touchPoints": [{"x": x, "y": y}], "timestamp": began + number * APART_S}
+            session.send(TOUCH, event)
+        session.send(TOUCH, {"type": "touchEnd", "touchPoints": []})
 
     def tab_to(self, selector: str) -> None:
         """Walks with the Tab key, as somebody without a mouse does."""
@@ -127,10 +157,10 @@ class Desk(Board):
             self.page.keyboard.press(name)
 
 
-def open_desk(page: Page, studio: Studio, preset: str = "digits") -> Desk:
-    """Compose with a preset's space in a new workspace."""
+def open_desk(page: Page, studio: Studio, *, finger: bool = False) -> Desk:
+    """Compose with the digits example's space in a new workspace."""
     page.emulate_media(reduced_motion="reduce")  # nothing is in motion when it is pressed
-    desk = Desk(page, studio, create_workspace(studio.root, "Composed", preset))
+    desk = Desk(page, studio, create_workspace(studio.root, "Composed"), finger)
     desk.show()
     return desk
 
@@ -157,6 +187,8 @@ def empty_canvas(desk: Desk) -> None:
     page.get_by_role("button", name="Presets", exact=True).click()
     expect(page.get_by_role("button", name="Empty canvas")).to_be_hidden()
     settle(page)
+    # For the keyboard only; it shows where the page's style sheet has gone.
+    expect(page.get_by_text("Go to Home")).to_be_hidden()
 
 
 def _number(shown: Locator) -> int:

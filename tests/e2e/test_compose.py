@@ -1,4 +1,4 @@
-"""Spaces built on Compose in the real studio: with a mouse, a keyboard, a finger; nothing is lost."""
+"""Spaces built on Compose in the real studio by mouse, keyboard and finger; nothing is lost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from playwright.sync_api import Browser, Page, expect
 
 from engine import presets
 from engine.space import SearchSpace
-from tests.e2e.canvas_board import middle, touch
 from tests.e2e.compose_desk import Desk, empty_canvas, from_shelf, open_desk
 from tests.e2e.conftest import PATIENCE_S, Studio
 
@@ -25,7 +24,7 @@ EDITS = (
     ("Stage 3", "Most layers: more"),
     ("Stage 2", "Channel attention none"),
 )
-"""The last of them leaves nothing to choose: a draft, and the next but four builds again."""
+"""The last of them leaves nothing to choose: what follows is a draft until it is pressed again."""
 NETWORK = "mobilenet-v3-small"
 
 
@@ -43,7 +42,7 @@ def phone(browser: Browser, studio: Studio) -> Iterator[Desk]:
     page.set_default_timeout(PATIENCE_S * 1000)
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
-    yield open_desk(page, studio)
+    yield open_desk(page, studio, finger=True)
     faults += page.get_by_test_id("stException").all_inner_texts()
     context.close()
     assert faults == []
@@ -129,7 +128,7 @@ def early_stages(desk: Desk) -> None:
 # -- the same edit by two other means --------------------------------------------------------------
 
 MBCONV = {"block": "mbconv", "kernel": [3, 5], "expand": [3, 6]}
-FUSED = {"block": "fused", "kernel": [3], "expand": [3, 6], "act": ["relu", "hswish"]}
+FUSED = {"block": "fused", "kernel": [3], "expand": [1, 2, 4], "act": ["relu", "hswish"]}
 EDITED = [
     {"width": 4, "depth": [0, 2], "stride": 1, "blocks": [MBCONV]},
     {"width": 16, "depth": [1, 2], "stride": 2, "blocks": [FUSED]},
@@ -145,7 +144,7 @@ def test_an_edit_needs_no_more_than_a_keyboard(desk: Desk):
     desk.keys("Enter")
     desk.tab_to("[aria-label=Width]")
     desk.keys("1", "6", "Enter")
-    for name in ("Stride 2", "Kernel 5×5", "Activation h-swish"):
+    for name in ("Stride 2", "Kernel 5×5", "Expansion ×4", "Activation h-swish"):
         desk.tab_to(f"[aria-label='{name}']")
         desk.keys("Space")
     desk.keys("Escape", "Alt+ArrowUp")
@@ -157,15 +156,16 @@ def test_an_edit_needs_no_more_than_a_keyboard(desk: Desk):
 def test_an_edit_needs_no_more_than_a_finger_on_a_phone(phone: Desk):
     phone.page.get_by_role("button", name="Collapse all").tap()
     phone.card("Stage 1").scroll_into_view_if_needed()
-    touch(phone, middle(phone.block("fused")), phone.gap(1))
+    phone.carry(phone.block("fused"), phone.gap(1))
     expect(phone.card("Stage 1 of 4, Fused-MBConv")).to_be_visible()
     phone.choose("Stage 1", "Kernel", "3×3")
+    phone.choose("Stage 1", "Expansion", "×1", "×2", "×4")
     phone.choose("Stage 1", "Activation", "ReLU", "h-swish")
     phone.step("Stage 1", "Width", 16)
     phone.pick("Stage 1", "Stride 2")
     phone.page.get_by_role("button", name="Collapse all").tap()
     phone.card("Stage 1").scroll_into_view_if_needed()
-    touch(phone, middle(phone.grip(1)), phone.gap(3))
+    phone.carry(phone.grip(1), phone.gap(3))
     expect(phone.card("Stage 2 of 4, Fused-MBConv")).to_be_visible()
     phone.menu(3, "Delete")
     phone.saves(EDITED)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +10,13 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from studio import composer
-from tests.e2e.canvas_board import Board, Server, families, middle, open_board, touch, widths
-from tests.e2e.canvas_script import DOCUMENTS, MARKUP, document
+from tests.e2e.canvas_board import Board, Server, families, middle, open_board, serve, touch, widths
+from tests.e2e.canvas_script import DOCUMENTS, MARKUP, SUMMARY, document
 from tests.e2e.canvas_script import STAGES as START
 
 pytestmark = pytest.mark.e2e
 
-DESK, PHONE = {"width": 1280, "height": 1300}, {"width": 390, "height": 844}
+DESK, PHONE = {"width": 1280, "height": 1700}, {"width": 390, "height": 844}
 DROPS, STEPS = 30, 20
 WATCH = """() => {
   window.seen = [];
@@ -41,6 +40,21 @@ CLEAN_UP = """async (doc) => {
   host.remove();
   return [overtaken, await cleaned(cleanup)];
 }"""
+# An edit, then a restarted server that has another saved state, then what is sent again.
+BASES = """async () => {
+  const files = performance.getEntriesByType("resource").map((entry) => entry.name);
+  const { Sync } = await import(files.find((name) => name.endsWith("/sync.js")));
+  const sent = [];
+  const sync = new Sync(({ rev, base }) => sent.push([rev, base]));
+  sync.receive(4, {}, 2);
+  sync.emit({ a: 1 }, "");
+  sync.receive(1, {}, 3);
+  sync.emit({ a: 2 }, "");
+  sync.receive(6, { a: 2 }, 3);
+  sync.emit({ a: 3 }, "");
+  sync.stop();
+  return sent;
+}"""
 TOOK = """(rev) => {
   const drop = performance.getEntriesByName("composer-drop")[0];
   const back = window.seen.find(([, text]) => text.startsWith(`{"rev": ${rev},`));
@@ -50,15 +64,8 @@ TOOK = """(rev) => {
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for all; its log may never hold a traceback."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = Server(port, tmp_path_factory.mktemp("canvas") / "server.log")
-    server.start()
-    yield server
-    server.stop()
-    assert "Traceback" not in server.log.read_text()
+    """One server for all."""
+    yield from serve(tmp_path_factory.mktemp("canvas"))
 
 
 @pytest.fixture(scope="module")  # its pages share what they have loaded
@@ -148,8 +155,10 @@ def test_a_lock_keeps_the_largest_value_and_gives_the_others_back(board: Board):
 
 
 def test_a_field_without_any_choice_says_so(board: Board):
-    board.chip("Stage 2", "Attention none").click()
-    expect(board.card("Stage 2").get_by_text("Choose at least one attention.")).to_be_visible()
+    board.chip("Stage 2", "Channel attention none").click()
+    expect(
+        board.card("Stage 2").get_by_text("Choose at least one channel attention.")
+    ).to_be_visible()
     assert board.heard(1)["stages"][1]["blocks"][0]["attention"] == []
 
 
@@ -160,6 +169,32 @@ def test_a_slot_takes_another_family_and_gives_it_up(board: Board):
     assert board.heard(1)["stages"][1]["blocks"][1]["block"] == "ghost"
     board.card("Stage 2").get_by_role("button", name="Remove MBConv").click()
     assert families(board.heard(2)) == ["separable", "ghost", "mbconv", "mbconv"]
+
+
+def test_widths_go_down_in_steps_that_suit_small_networks(board: Board):
+    less = board.card("Stage 2").get_by_role("button", name="Width: less")
+    more = board.card("Stage 2").get_by_role("button", name="Width: more")
+    seen = []
+    for press in (*(less,) * 7, *(more,) * 6):
+        press.click()
+        seen.append(widths(board.heard(len(seen) + 1))[1])
+    assert seen == [16, 8, 6, 4, 3, 2, 1, 2, 3, 4, 6, 8, 16]
+    board.card("Head").get_by_role("spinbutton", name="Width").press("ArrowDown")
+    assert board.heard(14)["head"]["width"] == 56
+
+
+def test_shares_are_those_of_macs_while_no_latency_is_known(
+    context: BrowserContext, server: Server
+):
+    board = open_board(context, server, "?unmeasured=1")
+    latency = board.page.get_by_role("radio", name="latency")
+    expect(latency).to_be_disabled()
+    expect(latency).to_have_attribute("title", "latency: the device is not measured yet")
+    expect(board.page.get_by_role("radio", name="MACs")).to_have_attribute("aria-checked", "true")
+    expect(board.card("Stage 4").locator(".share")).to_contain_text("of MACs")
+    board.page.goto(server.url("?plain=1"))  # nothing computed
+    expect(latency).to_be_disabled()
+    board.page.close()
 
 
 def test_numbers_can_be_typed_and_are_kept_within_bounds(board: Board):
@@ -209,7 +244,7 @@ def test_a_stage_is_built_and_moved_by_keyboard_alone(context: BrowserContext, s
 def test_twenty_steps_back_and_forward_restore_every_document(board: Board):
     documents = [board.heard(0)]
     for number in range(STEPS):
-        chips = board.card("Stage 4").locator(".field >> nth=0").locator(".chip")
+        chips = board.card("Stage 4").locator(".chips >> nth=0").locator(".chip")
         chips.nth(number % 3).click()
         documents.append(board.heard(number + 1))
     for number in range(STEPS):
@@ -248,6 +283,32 @@ def test_no_screen_is_too_narrow(context: BrowserContext, server: Server):
     board.page.close()
 
 
+def test_the_main_figures_stay_in_view_on_narrow_screens(context: BrowserContext, server: Server):
+    board = open_board(context, server)
+    bar = board.page.locator(".sums")
+    expect(bar).to_be_hidden()
+    board.page.set_viewport_size(PHONE)
+    expect(bar.locator("span")).to_have_text(SUMMARY)
+    for card in ("Input", "Stage 2"):
+        board.card(card).scroll_into_view_if_needed()
+        box = bar.bounding_box()
+        assert box is not None
+        assert round(box["y"] + box["height"]) == PHONE["height"], card
+    board.page.close()
+
+
+def test_the_labels_of_choices_stand_in_one_column_and_on_one_line(board: Board):
+    labels = board.card("Stage 4").locator(".field > .label")
+    for width in (700, 980):
+        board.page.set_viewport_size({"width": width, "height": 900})
+        boxes = [label.bounding_box() for label in labels.all()]
+        assert len({box["x"] for box in boxes if box}) == 1, width
+        assert len({box["height"] for box in boxes if box}) == 1, width
+        fits = "all => all.every((one) => one.scrollWidth <= one.clientWidth)"
+        assert labels.evaluate_all(fits), width
+    board.page.set_viewport_size(DESK)
+
+
 # -- two sides -------------------------------------------------------------------------------------
 
 
@@ -267,6 +328,10 @@ def test_an_edit_made_while_the_server_is_away_is_not_lost(board: Board, server:
     board.chip("Stage 2", "Kernel 3×3").click()
     server.start()
     assert board.heard(2)["stages"][1]["blocks"][0]["kernel"] == [5, 7]
+
+
+def test_an_edit_tells_which_saved_state_it_was_made_from(board: Board):
+    assert board.page.evaluate(BASES) == [[5, 2], [6, 2], [7, 3]]
 
 
 def test_only_a_composer_that_has_left_the_page_ends(board: Board):

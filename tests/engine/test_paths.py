@@ -46,10 +46,30 @@ def test_ops_that_are_slices_of_each_other_share_a_path_and_others_do_not():
 
 def test_one_path_of_mbconvs_is_a_superkernel_with_gates_and_anything_else_is_paths():
     searched = small_space(
-        stage(act=["hswish"], attention=["se"]), stage(attention=["none", "se"]), MIXED
+        stage(act=["hswish"], attention=["se"]),
+        stage(attention=["none", "sein"]),
+        stage(attention=["se", "sein"]),
+        stage(attention=["none", "se", "sein"]),
+        stage(attention=["none", "eca"]),
+        stage(attention=["none", "se"], act=["relu", "hswish"]),
+        stage(attention=["none", "se"], expand=[1, 3]),
+        MIXED,
     )
     kinds = [type(kernel) for kernel in SuperNet(searched, torch.Generator()).kernels()]
-    assert kinds == [SuperKernel] * 2 + [Paths] * 4
+    assert kinds == [SuperKernel] * 4 + [Paths] * 12
+
+
+def test_two_lists_of_choices_are_gated_only_if_together_they_are_every_corner():
+    corners = [{"kernel": [3, 5], "expand": [3], "attention": [kind]} for kind in ("none", "se")]
+    ragged = [corners[0], {**corners[1], "kernel": [3]}]
+    acts = [{"kernel": [3], "expand": [3]}, {"kernel": [5], "expand": [3], "act": ["hswish"]}]
+    kinds = []
+    for blocks in (corners, ragged, acts):
+        mixed = {**SHAPE, "blocks": [{"block": "mbconv", **block} for block in blocks]}
+        net = net_of(small_space(mixed, stem=STEM)).train()
+        kinds.append({type(kernel) for kernel in net.kernels()})
+        assert net(torch.randn(2, 1, 8, 8), net.space.largest()).isfinite().all()
+    assert kinds == [{SuperKernel}, {Paths}, {Paths}]
 
 
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])

@@ -39,6 +39,7 @@ from engine.spec import (
 from engine.store import Status, Store
 from engine.strategies import single_path
 from engine.train import Recipe
+from tests.builders import small_space
 from tests.problems import CountingDevice, toy_space
 
 
@@ -217,6 +218,18 @@ def test_training_one_network_judges_it_on_the_test_split_once(trained, mode) ->
     assert view.trained[0].mode == mode
     assert 0 <= view.trained[0].test_accuracy <= 1
     assert len(view.epochs) == 2
+
+
+def test_networks_of_dense_convolutions_are_trained_kept_and_exported(store) -> None:
+    """Their weights lie channels_last in memory, which a file of arrays does not know."""
+    fused = {"block": "fused", "kernel": [3], "expand": [2], "width": 8, "depth": [1, 1]}
+    stem = {"width": 8, "kernel": 3, "stride": 2}
+    space = small_space(fused | {"stride": 1}, stem=stem, classes=10)
+    run_id = searched(store, space=space, limit_ms=9.0)
+    arch = str(space.largest())
+    for child in (TrainSpec(run_id, arch, "finetune", epochs=1), ExportSpec(run_id, arch)):
+        assert worker.execute(store, store.create_run(child)) == worker.OK
+    assert len(store.view(2).trained) == len(store.view(3).exported) == 1
 
 
 def test_an_export_is_proved_measured_and_packed(trained) -> None:

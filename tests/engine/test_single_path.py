@@ -15,6 +15,8 @@ from engine.run import freeze, restore
 from engine.space import Arch
 from engine.strategies import single_path
 from engine.strategies.single_path import AIM, SinglePath
+from engine.superkernel import Gates, decode
+from engine.supernet import SuperNet
 from tests.builders import small_space, stage
 from tests.problems import macs_latency, toy_problem, toy_space
 
@@ -186,6 +188,7 @@ MIXED = {
     "stages",
     [
         pytest.param([stage(layers="same", depth=[0, 3], width=4)], id="tied"),
+        pytest.param([stage(attention=["none", "se"], layers="same"), stage()], id="excite"),
         pytest.param([{**MIXED, "depth": [1, 3]}], id="paths"),
         pytest.param([{**MIXED, "depth": [1, 3], "layers": "same"}, stage()], id="tied paths"),
     ],
@@ -196,6 +199,56 @@ def test_tied_stages_and_choices_without_gates_are_searched(stages) -> None:
     archs = [Arch.parse(event.arch) for event in seen if isinstance(event, Evaluated)]
     assert len(set(archs)) > 3
     assert all(arch in strategy.problem.space for arch in archs)
+
+
+TIED_FUSED = {"block": "fused", "kernel": [3, 5], "expand": [2, 4], "layers": "same"}
+
+
+def test_every_network_that_is_trained_lies_in_the_space() -> None:
+    tied = {**TIED_FUSED, "width": 4, "depth": [0, 3], "stride": 1}
+    strategy = SinglePath(toy_problem(small_space(tied, stage()), epochs=6))
+    supernet, trained = strategy.problem.supernet, []
+    supernet.register_forward_pre_hook(lambda _, args: trained.append(args[1]))
+    for number in range(strategy.epochs):
+        trained.clear()
+        assert list(strategy.step(number))
+        archs = [how if isinstance(how, Arch) else op_by_op(supernet, how) for how in trained]
+        assert len(archs) >= strategy.batches
+        assert all(arch in strategy.problem.space for arch in archs), strategy.phase(number)
+
+
+def op_by_op(supernet: SuperNet, gates: Gates) -> Arch:
+    """What hard gates compute, each slot for itself."""
+    pairs = zip(supernet.kernels(), gates, strict=True)
+    return Arch(tuple(g if isinstance(g, str) else decode(kernel, g) for kernel, g in pairs))
+
+
+def test_layers_without_gates_are_counted_once_at_the_first_step() -> None:
+    fixed = {**TIED_FUSED, "kernel": [3], "expand": [2], "width": 4, "depth": [1, 1], "stride": 1}
+    drawn = {**fixed, "expand": [2, 4], "depth": [2, 2]}
+    strategy = SinglePath(toy_problem(small_space(fixed, drawn, stage()), epochs=4))
+    warned = [e for e in run(strategy) if isinstance(e, Warned)]
+    assert warned[0].message == (
+        "2 of 5 layers are decided by evolution, not by thresholds: their choices do not share one"
+        " gated superkernel."
+    )
+    assert sum("evolution" in w.message for w in warned) == 1
+
+
+def test_a_search_whose_layers_all_have_gates_warns_of_nothing() -> None:
+    assert not [e for e in run(SinglePath(toy_problem()), 1) if isinstance(e, Warned)]
+
+
+@pytest.mark.parametrize("mode", ["stable", "reference"])
+def test_a_choice_of_excitation_is_drawn_gated_and_logged(mode) -> None:
+    space = small_space(stage(attention=["none", "sein"], width=16))
+    strategy = SinglePath(toy_problem(space, epochs=5, mode=mode))
+    assert {"sein" in op for _ in range(40) for op in strategy._draw().ops} == {True, False}
+    epochs = [e for e in run(strategy, strategy.epochs) if isinstance(e, EpochEnd)]
+    assert [len(row) for row in epochs[-1].gates] == [4, 4]  # ring, band, excite, layer
+    for arch in (space.largest(), space.smallest(), strategy.decoded()):
+        modelled = float(strategy.modelled_ms(strategy._hard(arch)))
+        assert modelled == pytest.approx(strategy.problem.latency.predict(arch))
 
 
 def test_gates_of_a_tied_stage_are_one_choice_and_leave_out_the_end() -> None:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import random
+import re
+from typing import Any
 
 import pytest
+import torch
 
+from engine.blocks.contract import scaled
+from engine.cost import layer_cost
 from engine.errors import SpaceError
-from engine.space import Arch, SearchSpace
+from engine.space import SKIP, Arch, SearchSpace
+from engine.supernet import SuperNet
 from tests.builders import document, small_space, stage
 
 
@@ -145,3 +151,67 @@ WRONG = {
 def test_a_space_that_cannot_be_built_is_refused_where_it_is_wrong(message: str):
     with pytest.raises(SpaceError, match=message):
         SearchSpace.from_json(WRONG[message])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"layer": "same"}, "stage 1: has no 'layer'. Did you mean layers?"),
+        ({"attentions": ["se"]}, "stage 1: has no 'attentions'. Did you mean attention?"),
+        ({"colour": 1}, "stage 1: has no 'colour'. Known: block, width"),
+        ({"blocks": [{"block": "mbconv"}]}, "stage 1: has no 'block'"),
+    ],
+)
+def test_a_slip_of_the_pen_is_not_taken_for_nothing(change: dict[str, Any], said: str):
+    with pytest.raises(SpaceError, match=re.escape(said)):
+        SearchSpace.from_json(document(stage(**change)))
+
+
+@pytest.mark.parametrize("part", ["input", "stem", "head"])
+def test_nor_is_one_in_another_card(part: str):
+    broken = document()
+    broken[part] = {**broken[part], "padding": 1}
+    with pytest.raises(SpaceError, match=f"^{part}: has no 'padding'"):
+        SearchSpace.from_json(broken)
+
+
+def test_ops_that_come_to_the_same_layer_count_once():
+    stem = {"width": 8, "kernel": 3, "stride": 1}
+    ghost = {"block": "ghost", "kernel": [3, 5], "expand": [2], "width": 8, "depth": [1, 2]}
+    space = small_space({**ghost, "stride": 2}, stem=stem)
+    first, second = space.slots()
+    assert first.ops == ("gk3e2", "gk5e2")  # the kernel strides
+    assert second.ops == (SKIP, "gk3e2")  # without a stride there is no kernel
+    assert space.size() == 4
+    tied = small_space({**ghost, "stride": 2, "layers": "same"}, stem=stem)
+    assert tied.size() == 4  # two ops, since they differ in the first layer, times two depths
+
+
+@pytest.mark.parametrize("ratios", [[1.5, 1.6], [1.85, 1.9], [1, 1.01, 2.33]])
+def test_ratios_that_come_to_one_width_are_one_choice_and_wider_ones_are_wider(ratios):
+    stem = {"width": 5, "kernel": 3, "stride": 1}
+    space = small_space(stage(width=5, expand=ratios), stem=stem)
+    costs = [layer_cost(space.slots()[0].layer(op)).params for op in space.slots()[0].ops]
+    assert len(set(costs)) == len(costs)
+    supernet = SuperNet(space, torch.Generator().manual_seed(0)).eval()
+    x = torch.randn(2, 1, 8, 8)
+    for arch in (space.smallest(), space.largest()):
+        with torch.no_grad():
+            torch.testing.assert_close(supernet(x, arch), supernet.subnet(arch)(x))
+
+
+def test_a_ratio_between_those_offered_widens_to_the_nearest_whole_width():
+    assert [scaled(24, ratio) for ratio in (1, 2.5, 3.67)] == [24, 60, 88]
+    assert scaled(1, 0.5) == 1
+
+
+def test_more_families_than_a_card_can_hold_are_refused_before_they_are_read():
+    many = {"blocks": [{"block": "nonsense"}] * 100_000, "width": 8, "depth": [1, 1], "stride": 1}
+    with pytest.raises(SpaceError, match="1 to 8 block families, got 100000"):
+        SearchSpace.from_json(document(many))
+
+
+@pytest.mark.parametrize("text", ["k3.0e6", "k3e6.0", "k3e2.50", "k03e6"])
+def test_an_op_has_one_text(text: str):
+    with pytest.raises(SpaceError):
+        Arch.parse(text)

@@ -154,6 +154,7 @@ def test_a_calibration_belongs_to_a_device_and_a_space(store: Store):
     assert store.calibration("a", "digest") == {"mape": 0.01}
     assert store.calibration("a", "other") is None
     assert store.calibration("b", "digest") is None
+    assert (store.calibrated("a"), store.calibrated("b")) == ({"digest"}, set())
 
 
 def test_every_save_is_a_revision_with_its_author(store: Store):
@@ -165,6 +166,7 @@ def test_every_save_is_a_revision_with_its_author(store: Store):
     assert (first.number, first.author, first.payload) == (1, "ann", {"n": 1})
     assert newest.at >= first.at > 0
     assert store.document("space") == {"n": 2}
+    assert [store.document("space", number) for number in (1, 2, 3)] == [{"n": 1}, {"n": 2}, None]
 
 
 def test_a_long_history_is_listed_from_its_end(store: Store):

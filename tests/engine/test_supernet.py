@@ -8,11 +8,20 @@ import random
 import pytest
 import torch
 
-from engine.build import build
+from engine.build import build, build_layer, initialize
 from engine.space import SKIP, Arch, SearchSpace
-from engine.superkernel import corner_table, decode, expected_ms, hard_gates, nested
+from engine.superkernel import (
+    SlotGates,
+    SuperKernel,
+    corner_table,
+    decode,
+    expected_ms,
+    hard_gates,
+    nested,
+)
 from engine.supernet import SuperNet
 from tests.builders import small_space
+from tests.networks import shaken
 
 
 def space(kernel: tuple[int, ...] = (3, 5), expand: tuple[int, ...] = (3, 6)) -> SearchSpace:
@@ -84,6 +93,62 @@ def test_hard_gates_slices_and_the_built_subnet_agree_with_attention(attention, 
             net.load_state_dict(fresh)
 
 
+def excite_kernel(kinds: list[str]) -> SuperKernel:
+    """Three kernels, three expansions, a choice of `kinds`; nothing about it is fresh."""
+    varied = {"kernel": [3, 5, 7], "expand": [2, 4, 6], "attention": kinds, "act": ["hswish"]}
+    wide = {"width": 8, "stride": 1, "depth": [0, 1], **varied}
+    slot = small_space(wide, stem={"width": 8, "kernel": 3, "stride": 1}).slots()[0]
+    kernel, generator = SuperKernel(slot), torch.Generator().manual_seed(1)
+    initialize(kernel, generator)
+    kernel.draw(generator)
+    return shaken(kernel)
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+@pytest.mark.parametrize("kind", ["se", "sein"])
+def test_gates_switch_squeeze_and_excitation_exactly_at_every_corner(kind, training) -> None:
+    kernel = excite_kernel(["none", kind]).train(training)
+    assert len(kernel.slot.ops) == 1 + 3 * 3 * 2
+    fresh = copy.deepcopy(kernel.state_dict())
+    x = torch.randn(5, 8, 8, 8, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        for op in kernel.slot.ops[1:]:
+            built = build_layer(kernel.slot.layer(op)).train(training)
+            kernel.copy_into(built, op)
+            child = built(x)
+            torch.testing.assert_close(kernel(x, op), child, atol=1e-5, rtol=1e-5)
+            kernel.load_state_dict(fresh)
+            torch.testing.assert_close(
+                kernel(x, hard_gates(kernel, op)), child, atol=1e-5, rtol=1e-5
+            )
+            kernel.load_state_dict(fresh)
+        assert torch.equal(kernel(x, hard_gates(kernel, SKIP)), x)
+
+
+def test_gates_of_a_choice_of_excitation_decode_and_expect_latency_exactly() -> None:
+    kernel = excite_kernel(["none", "sein"])
+    ms = {op: 1.0 + i * 0.37 for i, op in enumerate(kernel.slot.ops)}
+    for op in kernel.slot.ops:
+        gates = hard_gates(kernel, op)
+        assert decode(kernel, gates) == op
+        assert expected_ms(gates, *corner_table(kernel, ms)).item() == pytest.approx(ms[op])
+
+
+def test_expected_latency_is_linear_in_the_gate_of_excitation() -> None:
+    kernel = excite_kernel(["none", "se"])
+    table = corner_table(kernel, {op: float(i) for i, op in enumerate(kernel.slot.ops)})
+    on, off = hard_gates(kernel, "k5e4_hswish"), hard_gates(kernel, "k5e4_se_hswish")
+    half = on._replace(excite=torch.tensor([0.5]))
+    ends = expected_ms(on, *table) + expected_ms(off, *table)
+    assert expected_ms(half, *table).item() == pytest.approx(ends.item() / 2)
+
+
+def test_without_a_choice_of_excitation_there_is_no_gate_for_it() -> None:
+    for kinds in (["none"], ["se"]):
+        kernel = excite_kernel(kinds)
+        assert all(hard_gates(kernel, op).excite.shape == (0,) for op in kernel.slot.ops)
+
+
 def test_the_published_kernel_only_gates_leak() -> None:
     net = trained_like(space()).eval()
     net.leaky = True
@@ -116,7 +181,7 @@ def test_decoding_hard_gates_gives_the_op_back() -> None:
 
 def test_a_layer_that_may_not_be_skipped_never_is() -> None:
     kernel = trained_like(space()).kernels()[1]
-    gates = (torch.zeros(1), torch.zeros(1), torch.tensor(0.0))
+    gates = SlotGates(torch.zeros(1), torch.zeros(1), torch.zeros(0), torch.tensor(0.0))
     assert decode(kernel, gates) == "k3e3"
 
 
@@ -135,8 +200,12 @@ def test_expected_latency_rises_with_every_gate_and_matches_finite_differences()
     parts = [torch.full((1,), 0.6), torch.full((1,), 0.3), torch.tensor(0.8)]
     inputs = [p.double().requires_grad_() for p in parts]
     value = (table[0].double(), table[1])
-    assert torch.autograd.gradcheck(lambda a, b, c: expected_ms((a, b, c), *value), inputs)
-    expected_ms((inputs[0], inputs[1], inputs[2]), *value).backward()
+
+    def expected(rings: torch.Tensor, bands: torch.Tensor, layer: torch.Tensor) -> torch.Tensor:
+        return expected_ms(SlotGates(rings, bands, rings.new_zeros(0), layer), *value)
+
+    assert torch.autograd.gradcheck(expected, inputs)
+    expected(*inputs).backward()
     assert all(p.grad.min() > 0 for p in inputs)
 
 

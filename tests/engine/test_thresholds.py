@@ -14,6 +14,7 @@ from engine.thresholds import (
     SharedRMS,
     Thresholds,
     decisions,
+    split,
     straight_through,
 )
 from tests.builders import small_space, stage
@@ -30,6 +31,11 @@ def ops(net: SuperNet, thresholds: Thresholds) -> tuple[str, ...]:
     return tuple(decode(k, g) for k, g in zip(net.kernels(), gates, strict=True))
 
 
+def excite_space():
+    excite = {"attention": ["none", "se"], "expand": [2, 4], "width": 16}
+    return small_space(stage(**excite), stage(**excite))
+
+
 @pytest.mark.parametrize("stable", [True, False])
 def test_thresholds_at_zero_keep_the_largest_network(stable) -> None:
     net, thresholds = fresh(stable)
@@ -41,6 +47,23 @@ def test_thresholds_at_infinity_leave_the_smallest_legal_network() -> None:
     for t in thresholds.values:
         t.data.fill_(1e9)
     assert ops(net, thresholds) == net.space.smallest().ops
+
+
+def test_thresholds_of_excitation_keep_it_at_zero_and_leave_it_out_above_every_norm() -> None:
+    net, thresholds = fresh(space=excite_space())
+    assert ops(net, thresholds) == net.space.largest().ops == ("k5e4_se",) * 4
+    for kernel, t in zip(net.kernels(), thresholds.values, strict=True):
+        split(kernel, t)[2].data.fill_(1e9)
+    assert ops(net, thresholds) == ("k5e4",) * 4
+
+
+def test_the_gate_of_excitation_follows_its_second_matrix_relative_to_fresh_weights() -> None:
+    net, thresholds = fresh(space=excite_space())
+    kernel, t = net.kernels()[1], thresholds.values[1]
+    split(kernel, t)[2].data.fill_(0.7)  # fresh slices have a relative norm of 1
+    assert ops(net, thresholds)[1] == "k5e4_se"
+    kernel.excite.widen.weight.data *= 0.6
+    assert ops(net, thresholds)[1] == "k5e4"
 
 
 def test_straight_through_is_exactly_zero_or_one() -> None:
@@ -66,7 +89,9 @@ def modelled(net: SuperNet, thresholds: Thresholds) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(
-    "space", [toy_space(), presets.load("single-path-cifar")], ids=["toy", "cifar"]
+    "space",
+    [toy_space(), presets.load("single-path-cifar"), excite_space()],
+    ids=["toy", "cifar", "excite"],
 )
 def test_every_threshold_is_alive_at_the_first_step_and_latency_raises_it(space) -> None:
     net, thresholds = fresh(space=space)
@@ -95,12 +120,22 @@ def test_a_slice_that_is_off_gets_gradient_only_through_its_gate() -> None:
     assert kernel.depthwise.grad[:, 0, ~ring].abs().sum() > 0
 
 
+def test_two_expansions_of_one_width_in_a_layer_leave_every_gradient_finite() -> None:
+    space = small_space(stage(width=16, expand=[2, 2.1], depth=[2, 2], layers="same"))
+    net, thresholds = fresh(space=space)
+    assert net.kernels()[0].mids == (8, 8)  # and 32 and 34 in the layer after it
+    gates = thresholds.gates(net)
+    net(torch.randn(2, 1, 8, 8), gates).square().sum().backward()
+    learned = [*net.parameters(), *thresholds.parameters()]
+    assert all(p.grad.isfinite().all() for p in learned if p.grad is not None)
+
+
 def test_decision_dropout_is_mean_preserving_in_the_published_form() -> None:
     net, thresholds = fresh()
     factors = [torch.full_like(t, 1 / 0.6) for t in thresholds.values]
-    rings, _, layer = thresholds.gates(net, factors)[0]
-    assert rings.tolist() == pytest.approx([1 / 0.6])
-    assert layer.item() == pytest.approx(1 / 0.6)
+    gates = thresholds.gates(net, factors)[0]
+    assert gates.rings.tolist() == pytest.approx([1 / 0.6])
+    assert gates.layer.item() == pytest.approx(1 / 0.6)
 
 
 def test_thresholds_move_in_proportion_to_their_gradients() -> None:

@@ -130,10 +130,15 @@ def test_two_families_are_two_paths_and_a_sentence_says_what_they_cost():
     alone = [layer_cost(space.slots()[0].layer(op)).params for op in space.stages[0].ops()]
     assert (card.paths, card.path_params, card.single_params) == (2, sum(alone), max(alone))
     assert card.cost_of_paths == (
-        f"Its choices cannot share weights: 2 paths per layer with {sum(alone):,} parameters to"
-        f" train together, where the largest path alone has {max(alone):,}"
+        f"Its choices do not share weights here: 2 paths per layer with {sum(alone):,} parameters"
+        f" to train together, where the largest path alone has {max(alone):,}"
         f" ({sum(alone) / max(alone):.1f} times)."
     )
+
+
+def test_excitation_or_none_is_one_path_and_two_kinds_of_it_are_two():
+    for attention, paths in ((["none", "se"], 1), (["none", "sein"], 1), (["se", "sein"], 2)):
+        assert examine(small_space(stage(attention=attention))).cards[1].paths == paths
 
 
 def test_no_widening_beside_others_is_a_path_of_its_own():

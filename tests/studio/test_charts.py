@@ -11,6 +11,7 @@ import pytest
 from engine import presets
 from engine.events import Candidate, EpochEnd, Evaluated, Measured, View, fold
 from studio.charts import gates, pareto, progress
+from tests.builders import small_space, stage
 from tests.studio.fake_run import SPACE
 
 LIMIT = 0.08
@@ -250,6 +251,16 @@ def test_gates_that_cannot_move_are_no_decision() -> None:
     assert "stage2.1  5×5" in labels
     assert not gates.decisions(presets.load("spnasnet_100"))
     assert not gates.decisions(presets.load("spos-cifar"))  # its ops are drawn, not gated
+
+
+def test_the_gate_of_excitation_stands_before_that_of_the_layer() -> None:
+    searched = {"attention": ["none", "se"], "expand": [2, 3.5, 4], "depth": [1, 2]}
+    made = gates.decisions(small_space(stage(**searched)))
+    labels = ["5×5", "expand 3.5", "expand 4", "SE"]
+    assert [(g.part, g.index) for g in made if g.slot == 0] == list(
+        zip(labels, range(4), strict=True)
+    )
+    assert [g.part for g in made if g.slot == 1] == [*labels, "layer"]
 
 
 def test_every_decision_finds_its_own_gate() -> None:

@@ -18,6 +18,7 @@ from engine.workspace import Workspace
 from studio import launch, text
 from studio.parts import launch_form, runs
 from studio.parts.journal import journal
+from tests.builders import small_space, stage
 from tests.studio import fake_run
 from tests.studio.conftest import Opening, labels, words
 from tests.studio.fake_run import LIMIT_MS
@@ -376,6 +377,16 @@ def test_a_layer_that_is_left_out_and_comes_back_is_told(root: Path) -> None:
     lines = said(root, ended(1, OPEN), ended(2, out), ended(3, OPEN))
     assert "Epoch 2: stage1.1 was left out, −" in lines[1]
     assert "Epoch 3: stage1.1 came back, +" in lines[0]
+
+
+def test_dropped_excitation_is_told_with_what_it_saves(root: Path) -> None:
+    space = small_space(stage(attention=["none", "se"], expand=[2, 2.5], depth=[1, 1]))
+    (slot,) = space.slots()
+    table = {op: 0.01 * i for i, op in enumerate(slot.ops)}
+    model = replace(fake_run.make(root).model, slot_ms=(table,))
+    told = fold([ended(1, ((1.0,) * 4,)), ended(2, ((1.0, 1.0, 0.0, 1.0),))])
+    saved = text.ms(table["k5e2.5_se"] - table["k5e2.5"])
+    assert journal(told, space, LIMIT_MS, model) == [f"Epoch 2: {slot.name} dropped SE, −{saved}."]
 
 
 def test_random_gates_of_the_warm_up_are_no_decisions(root: Path) -> None:

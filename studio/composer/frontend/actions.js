@@ -2,11 +2,14 @@
 // act, and the element that was pressed.
 
 import * as edits from "./edits.js";
+import { numeric, said } from "./odd.js";
 import {
+  blocksOf,
   copies,
   duplicate,
   insert,
   order,
+  partOf,
   position,
   remove,
   setFixed,
@@ -27,14 +30,16 @@ function edit(composer, id, make) {
 const tidy = (value) => Math.round(value * 1e6) / 1e6;
 
 function fixed(composer, card, name, value) {
-  const before = name === "classes" ? composer.doc.classes : composer.doc[card]?.[name];
+  const { doc } = composer;
+  const before = name === "classes" ? doc.classes : partOf(doc, card)[name];
   const { least, most } = composer.fixed[card].find((field) => field.name === name);
-  const moved = typeof value === "object" ? (value.to ?? (before ?? 0) + value.by) : value;
-  const next = least === undefined ? moved : tidy(Math.min(Math.max(moved, least), most));
+  const from = () => edits.stepped(numeric(before, 0), value.by, least);
+  const within = () => tidy(Math.min(Math.max(value.to ?? from(), least), most));
+  const next = least === undefined ? value : within();
   const label = composer.fixed[card].find((field) => field.name === name).label.toLowerCase();
   const title = card[0].toUpperCase() + card.slice(1);
   if (next !== before)
-    composer.commit(setFixed(composer.doc, card, name, next), `${title}: ${label} ${next}`);
+    composer.commit(setFixed(doc, card, name, next), `${title}: ${label} ${said(next)}`);
 }
 
 /** Deletes stages; the focus goes to what takes their place. */
@@ -111,7 +116,7 @@ function stageMenu(composer, id, anchor) {
 
 function familyMenu(composer, id, anchor) {
   const stage = composer.doc.stages[position(composer.doc, id)];
-  const there = new Set((stage.blocks ?? []).map((block) => block.block));
+  const there = new Set(blocksOf(stage).map((block) => block.block));
   const free = groups(composer.catalogue).flatMap(([, families]) => families);
   const items = free
     .filter((family) => !there.has(family.family))
@@ -160,9 +165,12 @@ export const ACTIONS = {
   undo: (c) => c.step("undo"),
   redo: (c) => c.step("redo"),
   heat: (c, name) => {
-    c.heat = name;
+    c.wished = name;
     c.draw();
   },
+  json: (c) => c.panel.toggle(),
+  "json-show": (c) => c.panel.showFault(),
+  "json-drop": (c) => c.panel.drop(),
   add: (c, name) => c.add(name, c.gapAfterCurrent()),
   sheet: (c) => openSheet(c.root, c.catalogue),
   keys: (c, element) => openKeys(c.root, element),
@@ -196,4 +204,5 @@ export const TYPED = {
     element.value = element.defaultValue;
   },
   free: (c, target, element) => element.value.trim() && free(c, target, element),
+  json: (c) => c.panel.flush(),
 };

@@ -2,12 +2,14 @@
 // as before are left alone; the others are patched in place.
 
 import { stageCard } from "./card.js";
-import { iconButton, labelled, oneOf } from "./controls.js";
+import { iconButton, labelled } from "./controls.js";
 import { h, patch } from "./dom.js";
 import { fixedCard } from "./fixed.js";
-import { HEAT } from "./found.js";
+import { heatSwitch } from "./found.js";
 import { icon } from "./icons.js";
-import { fewest, ID, maps } from "./model.js";
+import { drawable, fewest, ID, maps } from "./model.js";
+
+const MOST_DRAWN = 100;
 
 /** Draws toolbar and cards into their places and remembers what each card last showed. */
 export class Canvas {
@@ -17,6 +19,7 @@ export class Canvas {
     this.list = h("ol", { class: "flow", "aria-label": "The network, from input to head" });
     this.line = h("div", { class: "drop-line", hidden: true });
     this.flow = h("div", { class: "flow-box" }, this.list, this.line);
+    this.sums = h("p", { class: "sums", hidden: true });
     this.items = new Map();
     this.shown = new Map();
   }
@@ -26,22 +29,9 @@ export class Canvas {
     const bar = h("div", { class: "bar" }, toolbar(view));
     patch(this.bar, bar);
     patch(this.notes, h("div", { class: "notes" }, notes(view)));
+    patch(this.sums, sums(view));
     const sizes = maps(view.doc);
-    const { stages } = view.doc;
-    const wanted = [
-      ...["input", "stem"].map((name, at) => [
-        name,
-        () => fixedCard(view, name, view.figures(name)),
-        at,
-      ]),
-      ...stages.map((stage, at) => [
-        stage[ID],
-        () => stageCard(view, stage, at, view.figures(stage[ID])),
-        at + 2,
-      ]),
-      ...(stages.length ? [] : [["nothing", () => nothing(view), -1]]),
-      ["head", () => fixedCard(view, "head", view.figures("head")), -1],
-    ];
+    const wanted = parts(view);
     wanted.forEach(([name, make, at], index) =>
       this._draw(view, { name, make, index, map: sizes[at] }),
     );
@@ -68,7 +58,7 @@ export class Canvas {
     this.shown.set(name, shows);
     const card = make();
     if (view.current !== name) {
-      for (const control of card.querySelectorAll("button, input")) control.tabIndex = -1;
+      for (const one of card.querySelectorAll("button, input")) one.tabIndex = -1;
     }
     patch(item, h("li", {}, card, map ? arrow(map) : null));
   }
@@ -77,6 +67,26 @@ export class Canvas {
   card(name) {
     return this.items.get(name)?.querySelector(".card") ?? null;
   }
+}
+
+// What stands in the list: [name, how to make it, the index of the map below it].
+function parts(view) {
+  if (!drawable(view.doc)) return [["nothing", () => undrawn(), -1]];
+  const { stages } = view.doc;
+  const fixed = (name, at) => [name, () => fixedCard(view, name, view.figures(name)), at];
+  const one = (stage, at) => [
+    stage[ID],
+    () => stageCard(view, stage, at, view.figures(stage[ID])),
+    at + 2,
+  ];
+  const more = stages.length - MOST_DRAWN;
+  return [
+    fixed("input", 0),
+    fixed("stem", 1),
+    ...stages.slice(0, MOST_DRAWN).map(one),
+    ...(stages.length && more <= 0 ? [] : [["nothing", () => nothing(view, more), -1]]),
+    fixed("head", -1),
+  ];
 }
 
 // Everything that one card's look is made of; equal lists mean that nothing has to be drawn.
@@ -99,6 +109,7 @@ function dependsOn(view, name, map) {
     view.readonly,
     view.families,
     view.fixed,
+    name === "nothing" && (drawable(view.doc) || "odd"),
     map?.side,
     map?.channels,
   ];
@@ -114,11 +125,26 @@ function arrow({ side, channels }) {
   );
 }
 
-function nothing(view) {
-  const words = view.readonly
-    ? "No stages."
-    : "No stages yet. Drag a block here, or press one to add it.";
+function nothing(view, more) {
+  const words =
+    more > 0
+      ? `${more} more stages are not drawn.`
+      : view.readonly
+        ? "No stages."
+        : "No stages yet. Drag a block here, or press one to add it.";
   return h("div", { class: "nothing" }, words);
+}
+
+function undrawn() {
+  const words = "This document has no cards that can be drawn. Mend it as JSON, or undo.";
+  return h("div", { class: "nothing" }, words);
+}
+
+// The figures of the X-ray that matter most, for screens where it is far away.
+function sums(view) {
+  const said = view.insight?.summary ?? [];
+  const all = said.map((text) => h("span", {}, text));
+  return h("p", { class: "sums", hidden: !all.length, "aria-label": "The space so far" }, all);
 }
 
 function toolbar(view) {
@@ -126,11 +152,6 @@ function toolbar(view) {
   const steps = (number) => `${number} ${number === 1 ? "step" : "steps"}`;
   const folded =
     view.doc.stages.length > 0 && view.doc.stages.every((stage) => view.folded.has(stage[ID]));
-  const options = Object.entries(HEAT).map(([name, text]) => [
-    name,
-    text === "parameters" ? "params" : text,
-    text,
-  ]);
   return [
     iconButton("undo", `Undo (${steps(undo)})`, ["undo"], {
       disabled: view.readonly || !undo,
@@ -145,17 +166,22 @@ function toolbar(view) {
       "fold-all",
       !folded,
     ]),
-    iconButton("keys", "Keys", ["keys"], { "aria-haspopup": "dialog" }),
-    h("span", { class: "space" }),
-    labelled(
-      "Share of",
-      oneOf({
-        label: "Bars on the cards show the share of",
-        options,
-        value: view.heat,
-        act: ["heat"],
-      }),
+    iconButton("keys", "Keys", ["keys"], { "aria-haspopup": "dialog", class: "keys-button" }),
+    h(
+      "button",
+      {
+        class: "quiet json-button",
+        type: "button",
+        title: "The document as JSON (J)",
+        "aria-label": "JSON",
+        "aria-expanded": String(view.panel.open),
+        act: ["json"],
+      },
+      icon("json"),
+      h("span", {}, "JSON"),
     ),
+    h("span", { class: "space" }),
+    labelled("Share of", heatSwitch(view)),
   ];
 }
 

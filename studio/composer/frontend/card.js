@@ -6,6 +6,7 @@ import { labelOf, MOST_DEPTH, MOST_WIDTH, WIDTH_STEP } from "./edits.js";
 import { heat, problems } from "./found.js";
 import { colour, icon, picture } from "./icons.js";
 import { blocksOf, chosen, depthOf, fewest, ID } from "./model.js";
+import { isOdd, oddValue, said } from "./odd.js";
 import { familyOf, slot } from "./slot.js";
 
 /** "MBConv or Ghost". */
@@ -85,9 +86,9 @@ function summary(view, stage) {
   const [least, most] = depthOf(stage);
   const layers = least === most ? `${most}` : `${least}–${most}`;
   const parts = [
-    `${stage.width} wide`,
+    `${said(stage.width)} wide`,
     `${layers} layer${most > 1 ? "s" : ""}`,
-    `stride ${stage.stride}`,
+    `stride ${said(stage.stride)}`,
   ];
   for (const block of blocksOf(stage)) {
     for (const field of familyOf(view, block).fields ?? []) {
@@ -99,10 +100,18 @@ function summary(view, stage) {
 }
 
 function body(view, stage, index) {
+  if (isOdd(stage)) {
+    const words = `No stage: an object is needed here, the document has ${said(oddValue(stage))}.`;
+    return h("p", { class: "note odd" }, words);
+  }
   const blocks = blocksOf(stage);
   const figures = view.figures(stage[ID]);
   const one = (block, at) => slot(view, stage, { block, at, title: blocks.length > 1, figures });
-  return [shape(view, stage, index, view.readonly), blocks.map(one)];
+  return [
+    shape(view, stage, index, view.readonly),
+    h("div", { class: "fields" }, choices(stage, view.readonly)),
+    blocks.map(one),
+  ];
 }
 
 /** The last row: one more family, what several paths cost, and the share. */
@@ -119,7 +128,7 @@ function footer(view, stage, folded, figures) {
     "div",
     { class: "foot" },
     note && !folded ? h("span", { class: "note" }, note) : null,
-    folded || view.readonly ? null : add,
+    folded || view.readonly || isOdd(stage) ? null : add,
     heat(view, figures),
   );
 }
@@ -179,18 +188,21 @@ function shape(view, stage, index, disabled) {
         disabled,
       }),
     ),
-    labelled(
-      "Choices",
-      oneOf({
-        label: "Choices of the layers",
-        options: [
-          ["own", "per layer", "per layer: each layer chooses for itself"],
-          ["same", "same for all", "same for all: one choice for all layers of this stage"],
-        ],
-        value: stage.layers ?? "own",
-        act: ["layers", id],
-        disabled,
-      }),
-    ),
+  );
+}
+
+/** Whether the layers of a stage choose together. */
+function choices(stage, disabled) {
+  const options = [
+    ["own", "per layer", "per layer: each layer chooses for itself"],
+    ["same", "same for all", "same for all: one choice for all layers of this stage"],
+  ];
+  const value = stage.layers ?? "own";
+  const act = ["layers", stage[ID]];
+  return h(
+    "div",
+    { class: "field" },
+    h("span", { class: "label", "aria-hidden": "true" }, "Choices"),
+    h("div", {}, oneOf({ label: "Choices of the layers", options, value, act, disabled })),
   );
 }

@@ -6,6 +6,7 @@ import { announcer } from "./announce.js";
 import { Canvas } from "./canvas.js";
 import { covered, h } from "./dom.js";
 import { standard } from "./fixed.js";
+import { entries, measured } from "./found.js";
 import * as history from "./history.js";
 import { iconButton } from "./controls.js";
 import {
@@ -21,6 +22,7 @@ import {
   titles,
 } from "./model.js";
 import { palette } from "./palette.js";
+import { Panel } from "./panel.js";
 import { canonical, Sync } from "./sync.js";
 import { listen } from "./listen.js";
 
@@ -29,26 +31,11 @@ const CALM = "(prefers-reduced-motion: reduce)";
 const NOTHING = { card: null, errors: [], text: "" };
 const memory = new Map(); // what a composer knew when its page was left, by its place
 
-// The entries of one card in what the server computed.
-function read(insight, key) {
-  const card = insight.cards?.[key] ?? null;
-  const own = (insight.errors ?? []).filter((error) => error.card === key);
-  const errors = own.map(({ text }) => withoutPlace(text, key));
-  return { card, errors, text: JSON.stringify([card, errors]) };
-}
-
-// The card itself says which one it is.
-function withoutPlace(text, key) {
-  const place = `${key}: `;
-  const rest = text.toLowerCase().startsWith(place) ? text.slice(place.length) : text;
-  return rest.charAt(0).toUpperCase() + rest.slice(1);
-}
-
 /** Holds one composer's state; `place` names where it is, for finding its undo steps again. */
 export class Composer {
   constructor(root, place) {
     Object.assign(this, { root, place, doc: null, history: history.empty(), insight: null });
-    Object.assign(this, { selection: [], current: null, folded: new Set(), heat: "latency" });
+    Object.assign(this, { selection: [], current: null, folded: new Set(), wished: "" });
     Object.assign(this, { catalogue: [], families: new Map(), fixed: {}, readonly: false });
     Object.assign(this, {
       orders: new Map(),
@@ -56,13 +43,17 @@ export class Composer {
       drag: null,
       waiting: null,
       visited: false,
+      measured: false,
     });
     this.sync = new Sync((value) => this.setStateValue("doc", value));
     this.canvas = new Canvas();
     this.voice = announcer();
     this.shelf = h("div", { class: "shelf" });
-    const main = h("div", { class: "main" }, this.canvas.bar, this.canvas.notes, this.canvas.flow);
-    this.frame = h("div", { class: "layout" }, this.shelf, main);
+    const { bar, notes, flow, sums } = this.canvas;
+    this.panel = new Panel(this);
+    const main = h("div", { class: "main" }, bar, notes, flow, sums);
+    const work = h("div", { class: "work" }, main, this.panel.element);
+    this.frame = h("div", { class: "layout" }, this.shelf, work);
     // The style sheet makes it visible: until it has come, there is nothing worth seeing.
     const composer = h("div", { class: "composer", style: { visibility: "hidden" } }, this.frame);
     this.top = h("div", { class: "top" }, composer, this.voice.region, h("div", { class: "over" }));
@@ -79,11 +70,12 @@ export class Composer {
     }
     this._catalogue(data);
     this.insight = data.insight ?? null;
+    this.measured = measured(this.insight) ?? this.measured;
     this.found = new Map();
     this.readonly = Boolean(data.readonly);
     this.top.style.setProperty("--covered", `${covered()}px`);
     this.inside = Boolean(data.inside);
-    if (this.sync.receive(data.rev, data.doc)) this._adopt(data.doc);
+    if (this.sync.receive(data.rev, data.doc, data.base)) this._adopt(data.doc);
     this.draw();
   }
 
@@ -101,7 +93,7 @@ export class Composer {
   _adopt(doc) {
     const known = this.doc === null ? memory.get(this.place) : null;
     if (known && canonical(plain(known.doc)) === canonical(doc)) {
-      for (const name of ["doc", "history", "folded", "heat"]) this[name] = known[name];
+      for (const name of ["doc", "history", "folded", "wished"]) this[name] = known[name];
     } else {
       if (this.doc) this.history = history.push(this.history, this.doc, "another document");
       this.doc = adopt(doc, this.doc);
@@ -150,15 +142,26 @@ export class Composer {
     this.drawing = true;
     this.frame.classList.toggle("readonly", this.readonly);
     this.frame.classList.toggle("inside", this.inside);
-    // What was computed for an older document is dimmed until the answer to this one comes.
-    const stale = this.insight !== null && this.insight.rev !== this.sync.rev;
-    this.frame.classList.toggle("stale", stale);
+    this.frame.classList.toggle("stale", this.stale);
+    this.frame.classList.toggle("with-json", this.panel.open);
     this.canvas.draw(this);
+    this.panel.draw();
     if (focused && focused !== this.root.activeElement) {
       const still = focused.isConnected && !focused.disabled;
       (still ? focused : this.canvas.card(this.current))?.focus({ preventScroll: true });
     }
     this.drawing = false;
+  }
+
+  /** Whether the figures are those of an older document; until the answer comes they are dimmed. */
+  get stale() {
+    return this.insight !== null && this.insight.rev !== this.sync.rev;
+  }
+
+  /** What the bars show: what was wished for, and latency only where the device was measured. */
+  get heat() {
+    const wished = this.wished || "latency";
+    return wished === "latency" && !this.measured ? "macs" : wished;
   }
 
   /** How many steps can be taken back and forward. */
@@ -173,7 +176,7 @@ export class Composer {
     const ids = this.orders.get(insight.rev) ?? order(this.doc);
     const at = ids.indexOf(name);
     const key = at < 0 ? name : `stage ${at + 1}`;
-    if (!this.found.has(key)) this.found.set(key, read(insight, key));
+    if (!this.found.has(key)) this.found.set(key, entries(insight, key));
     return this.found.get(key);
   }
 
@@ -227,7 +230,7 @@ export class Composer {
 
   /** The cards of the stages in order. */
   cards() {
-    return order(this.doc).map((id) => this.canvas.card(id));
+    return order(this.doc).flatMap((id) => this.canvas.card(id) ?? []);
   }
 
   lifted(source, on) {
@@ -267,8 +270,9 @@ export class Composer {
 
   /** Leaves the page; the way back remembers the steps. */
   stop() {
-    const { doc, history: steps, folded, heat } = this;
-    memory.set(this.place, { doc, history: steps, folded, heat });
+    this.panel.flush();
+    const { doc, history: steps, folded, wished } = this;
+    memory.set(this.place, { doc, history: steps, folded, wished });
     this.sync.stop();
     this.top.remove();
   }

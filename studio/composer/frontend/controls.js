@@ -3,6 +3,7 @@
 
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
+import { numeric, said } from "./odd.js";
 
 /** A button with a sign only; `label` is what it is called. */
 export function iconButton(sign, label, act, more = {}) {
@@ -31,20 +32,20 @@ export function stepper({ label, value, least, most, step = 1, act, disabled, di
     autocomplete: "off",
     role: "spinbutton",
     "aria-label": label,
-    "aria-valuenow": value,
+    "aria-valuenow": numeric(value),
     "aria-valuemin": least,
     "aria-valuemax": most,
     style: { "--digits": digits },
-    value,
+    value: said(value),
     disabled,
     act: ["typed", { act, by: step, least, most }],
   });
   return h(
     "span",
     { class: "stepper" },
-    button("minus", "less", -step, value <= least),
+    button("minus", "less", -step, numeric(value) <= least),
     input,
-    button("plus", "more", step, value >= most),
+    button("plus", "more", step, numeric(value) >= most),
   );
 }
 
@@ -69,9 +70,9 @@ export function chip({ text, label, on, dead, radio, act, disabled }) {
   );
 }
 
-/** One of a few: [value, text, description] each; `act` gets the value. */
+/** One of a few: [value, text, description, off] each; `act` gets the value. */
 export function oneOf({ label, options, value, act, disabled }) {
-  const button = ([option, text, words]) =>
+  const button = ([option, text, words, off]) =>
     h(
       "button",
       {
@@ -81,7 +82,7 @@ export function oneOf({ label, options, value, act, disabled }) {
         title: words ?? null,
         "aria-label": words ?? null,
         act: [...act, option],
-        disabled,
+        disabled: disabled || off,
       },
       text,
     );

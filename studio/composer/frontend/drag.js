@@ -86,8 +86,9 @@ export class Drag {
     const cards = this.host.cards();
     const before = this.gap ? cards[this.gap - 1] : this.host.canvas.card("stem");
     const after = cards[this.gap] ?? this.host.canvas.card("head");
-    const top = flow.getBoundingClientRect().top;
-    const y = (before.getBoundingClientRect().bottom + after.getBoundingClientRect().top) / 2 - top;
+    const { top, bottom } = flow.getBoundingClientRect();
+    const from = before?.getBoundingClientRect().bottom ?? top;
+    const y = (from + (after?.getBoundingClientRect().top ?? bottom)) / 2 - top;
     line.style.setProperty("transform", `translateY(${y}px)`);
   }
 

@@ -13,10 +13,12 @@ import {
   position,
   titles,
 } from "./model.js";
+import { numeric, said } from "./odd.js";
 
-export const MOST_DEPTH = 16;
+export const MOST_DEPTH = 12;
 export const MOST_WIDTH = 4096;
 export const WIDTH_STEP = 8;
+const SMALL = [1, 2, 3, 4, 6, 8];
 
 const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
 
@@ -29,7 +31,7 @@ export function fieldOf(families, block, name) {
 /** The value in the family's words. */
 export function labelOf(field, value) {
   const index = (field.values ?? []).indexOf(value);
-  return String(field.labels?.[index] ?? value);
+  return said(field.labels?.[index] ?? value);
 }
 
 /** All values that a block may show for a field: the family's, and those that people added. */
@@ -47,12 +49,24 @@ export function isLocked(block, field) {
   return Boolean(block[LOCKS]?.[field.name]) && chosen(block, field).length === 1;
 }
 
+/** One step from a value: to the next multiple of the step, below 8 to the next of a few widths
+ *  (a field that may be 0 has none of these), and a step below 1 is added. */
+export function stepped(value, by, least) {
+  const step = Math.abs(by);
+  const up = by > 0;
+  if (step >= WIDTH_STEP && least > 0) {
+    const small = SMALL.filter((one) => (up ? one > value : one < value));
+    if (small.length && value <= WIDTH_STEP) return up ? small[0] : small.at(-1);
+  }
+  if (step <= 1) return value + by;
+  return up ? Math.floor(value / step) * step + step : Math.ceil(value / step) * step - step;
+}
+
 /** Width: typed (`to`) for all, or steps (`by`) for each from its own. */
 export function setWidth(doc, ids, { to, by }) {
   const next = (width) => {
-    if (by === undefined) return clamp(Math.round(to), 1, MOST_WIDTH);
-    const stepped = by > 0 ? Math.floor(width / by) * by + by : Math.ceil(width / -by) * -by + by;
-    return clamp(stepped, 1, MOST_WIDTH);
+    const wanted = by === undefined ? Math.round(to) : stepped(numeric(width, 0), by, 1);
+    return clamp(wanted, 1, MOST_WIDTH);
   };
   const result = change(doc, ids, (stage) => ({ ...stage, width: next(stage.width) }));
   return [result, `${titles(doc, ids)}: width ${of(result, ids, (stage) => stage.width)}`];

@@ -5,6 +5,8 @@ import { labelled, oneOf, stepper } from "./controls.js";
 import { h } from "./dom.js";
 import { heat, problems } from "./found.js";
 import { icon } from "./icons.js";
+import { partOf } from "./model.js";
+import { said } from "./odd.js";
 
 const number = (name, label, least, most, step = 1) => ({ name, label, least, most, step });
 const pick = (name, label, values, labels) => ({ name, label, values, labels });
@@ -56,10 +58,10 @@ export function standard(catalogue) {
 
 /** The card of the input, the stem or the head. */
 export function fixedCard(view, name, figures) {
-  const values =
-    name === "input" ? { ...view.doc.input, classes: view.doc.classes } : (view.doc[name] ?? {});
+  const part = partOf(view.doc, name);
+  const values = name === "input" ? { ...part, classes: view.doc.classes } : part;
   const folded = view.folded.has(name);
-  const kind = name === "head" && values.kind ? ` · ${values.kind}` : "";
+  const kind = name === "head" && values.kind ? ` · ${said(values.kind)}` : "";
   const shown = (view.fixed[name] ?? []).filter(
     ({ name: key }) => key in values || key !== "hidden",
   );
@@ -110,7 +112,7 @@ function foldProps(name, folded) {
 function words(field, value) {
   if (value === undefined) return "–";
   const index = (field.values ?? []).indexOf(value);
-  return String(field.labels?.[index] ?? value);
+  return said(field.labels?.[index] ?? value);
 }
 
 function control(view, card, field, value) {

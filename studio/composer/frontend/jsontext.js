@@ -10,7 +10,7 @@ const SHOWN = 16;
 const SPACE = /[ \t\n\r]*/y;
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 const SCALAR = /(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.+-])/y;
-const PIECE = /[\w.+-]+|./suy;
+const PIECE = /"[^"\n]*"?|[\w.+-]+|./suy;
 const KINDS = { string: "text", number: "a number", boolean: "true or false" };
 
 const lengthAt = (pattern, text, at) => {
@@ -22,7 +22,7 @@ const lengthAt = (pattern, text, at) => {
 export function written(value, before = "") {
   const inner = `${before}  `;
   const list = Array.isArray(value);
-  if (!list && (typeof value !== "object" || value === null)) return JSON.stringify(value) ?? "null";
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
   const flat = list && value.every((one) => typeof one !== "object" || one === null);
   const parts = list
     ? value.map((one) => written(one, inner))
@@ -46,7 +46,8 @@ export function read(text) {
   const doc = JSON.parse(text);
   if (typeof doc === "object" && doc !== null && !Array.isArray(doc)) return { doc };
   const got = Array.isArray(doc) ? "a list" : (KINDS[typeof doc] ?? "null");
-  return located(text, { at: lengthAt(SPACE, text, 0), words: "the document must be an object {…}", got });
+  const at = lengthAt(SPACE, text, 0);
+  return located(text, { at, words: "the document must be an object {…}", got });
 }
 
 function located(text, { at, words, got }) {
@@ -54,7 +55,8 @@ function located(text, { at, words, got }) {
   const length = lengthAt(PIECE, text, at);
   const piece = text.slice(at, at + length);
   const short = piece.length > SHOWN ? `${piece.slice(0, SHOWN)}…` : piece;
-  const what = got ?? (short === "\n" ? "the end of the line" : short ? `“${short}”` : "the end");
+  const seen = short ? `“${short}”` : "the end";
+  const what = got ?? (short === "\n" ? "the end of the line" : seen);
   const place = `Line ${before.length}, column ${before.at(-1).length + 1}`;
   return { fault: `${place}: ${words}${got === "" ? "" : `, got ${what}`}.`, at, length };
 }
@@ -71,7 +73,9 @@ function firstFault(text) {
     if (step.words) return { at, ...step };
     if (step.push) open.push(sign);
     if (step.pop) open.pop();
-    if (open.length > MOST_LEVELS) return { at, words: `at most ${MOST_LEVELS} levels are possible` };
+    if (open.length > MOST_LEVELS) {
+      return { at, words: `at most ${MOST_LEVELS} levels are possible` };
+    }
     at += step.length;
     wants = step.wants ?? (open.length ? "comma" : "nothing");
   }
@@ -84,7 +88,8 @@ function next(text, at, { sign, last, wants }) {
   const close = CLOSES[last];
   if (wants === "nothing") return { words: "nothing may follow the document" };
   if (wants === "colon") {
-    return sign === ":" ? { length: 1, wants: "value" } : { words: "a : is required after the name" };
+    if (sign === ":") return { length: 1, wants: "value" };
+    return { words: "a : is required after the name" };
   }
   if (sign === close && ["comma", "first name", "first value"].includes(wants)) {
     return { length: 1, pop: true };
@@ -93,7 +98,7 @@ function next(text, at, { sign, last, wants }) {
     if (sign !== ",") return { words: `a comma or ${close} is required` };
     return { length: 1, wants: last === "{" ? "name" : "value" };
   }
-  if (sign && sign === close) return { words: `something must follow the comma` };
+  if (sign && sign === close) return { words: "something must follow the comma" };
   if (sign === '"') return string(text, at, wants);
   if (sign === "'") return { words: "text must be in double quotes" };
   if (wants.endsWith("name")) return { words: "a name in double quotes is required" };
@@ -108,7 +113,9 @@ function string(text, at, wants) {
   const length = lengthAt(STRING, text, at);
   if (!length) {
     const closed = /^"(?:[^"\\]|\\.)*"/.test(text.slice(at).split("\n", 1)[0]);
-    const words = closed ? "a backslash or a tab must be escaped" : "a closing double quote is missing";
+    const words = closed
+      ? "a backslash or a tab must be escaped"
+      : "a closing double quote is missing";
     return { words, got: "" };
   }
   return { length, wants: wants.endsWith("name") ? "colon" : undefined };

@@ -11,14 +11,18 @@ const ARROWS = { ArrowUp: -1, ArrowDown: 1 };
 export function onKey(composer, event) {
   if (event.defaultPrevented || composer.drag?.active) return;
   const { target } = event;
-  if (target.nodeName === "INPUT") {
+  if (target.matches("input, textarea")) {
     // Outside of the shadow root nobody can see that this is a field to type in.
     event.stopPropagation();
     inField(composer, event);
     return;
   }
   if (target.closest(".over")) return;
-  const done = everywhere(composer, event) || inPalette(event) || inCanvas(composer, event);
+  const done =
+    everywhere(composer, event) ||
+    inPanel(composer, event) ||
+    inPalette(event) ||
+    inCanvas(composer, event);
   if (!done) return;
   event.preventDefault();
   event.stopPropagation();
@@ -26,6 +30,7 @@ export function onKey(composer, event) {
 
 function inField(composer, event) {
   const { target, key } = event;
+  if (inPanel(composer, event)) return event.preventDefault();
   const [name, values] = target.act ?? [];
   if (key in ARROWS && name === "typed") {
     event.preventDefault();
@@ -42,11 +47,21 @@ function inField(composer, event) {
 }
 
 function everywhere(composer, event) {
-  if (!(event.ctrlKey || event.metaKey) || event.altKey) return false;
+  if (event.altKey) return false;
   const key = event.key.toLowerCase();
+  if (!(event.ctrlKey || event.metaKey)) {
+    if (key === "j") composer.panel.toggle();
+    return key === "j";
+  }
   if (key === "z") composer.step(event.shiftKey ? "redo" : "undo");
   else if (key === "y") composer.step("redo");
   else return false;
+  return true;
+}
+
+function inPanel(composer, event) {
+  if (event.key !== "Escape" || !event.target.closest(".panel")) return false;
+  composer.panel.close();
   return true;
 }
 

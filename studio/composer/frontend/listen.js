@@ -5,8 +5,9 @@ import { closest } from "./dom.js";
 import { Drag } from "./drag.js";
 import { picture } from "./icons.js";
 import { onKey } from "./keys.js";
-import { order, position, titles } from "./model.js";
+import { blocksOf, order, position, titles } from "./model.js";
 import { find } from "./palette.js";
+import { familyOf } from "./slot.js";
 
 /** Connects a composer with the mouse, the finger, the pen and the keyboard. */
 export function listen(composer) {
@@ -14,7 +15,7 @@ export function listen(composer) {
   top.addEventListener("click", (event) => onClick(composer, event));
   top.addEventListener("pointerdown", (event) => onPress(composer, event));
   top.addEventListener("change", (event) => onChange(composer, event));
-  top.addEventListener("input", (event) => onInput(event));
+  top.addEventListener("input", (event) => onInput(composer, event));
   top.addEventListener("focusin", (event) => onFocus(composer, event));
   top.addEventListener("keydown", (event) => onKey(composer, event));
 }
@@ -27,7 +28,7 @@ function onClick(composer, event) {
     return;
   }
   const pressed = closest(event.target, (one) => one.act);
-  if (pressed?.nodeName === "INPUT") return;
+  if (pressed?.matches("input, textarea")) return;
   if (pressed && !pressed.disabled) {
     const [name, ...values] = pressed.act;
     ACTIONS[name]?.(composer, ...values, pressed);
@@ -58,14 +59,15 @@ function onPress(composer, event) {
   if (!handle) return;
   const { drag: id, family: name } = handle.dataset;
   const ids = id ? order(composer.doc).filter((one) => composer.together(id).includes(one)) : null;
-  const family = composer.families.get(name ?? firstBlock(composer, id));
+  const family = name ? composer.families.get(name) : firstFamily(composer, id);
   const text = id ? titles(composer.doc, ids) : family.name;
   const source = id ? { ids } : { family: name };
   composer.drag = new Drag(event, { host: composer, source, picture: picture(family), text });
 }
 
-function firstBlock(composer, id) {
-  return composer.doc.stages[position(composer.doc, id)].blocks?.[0]?.block;
+function firstFamily(composer, id) {
+  const [block] = blocksOf(composer.doc.stages[position(composer.doc, id)]);
+  return block ? familyOf(composer, block) : null;
 }
 
 function onChange(composer, event) {
@@ -73,8 +75,10 @@ function onChange(composer, event) {
   TYPED[name]?.(composer, ...values, event.target);
 }
 
-function onInput(event) {
-  if (event.target.act?.[0] === "find") find(event.target.closest(".blocks"), event.target.value);
+function onInput(composer, event) {
+  const name = event.target.act?.[0];
+  if (name === "find") find(event.target.closest(".blocks"), event.target.value);
+  if (name === "json") composer.panel.typed();
 }
 
 function onFocus(composer, event) {

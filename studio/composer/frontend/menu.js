@@ -21,6 +21,7 @@ export const KEYS = [
   ["Ctrl C, Ctrl V", "copy, paste"],
   ["Ctrl Z", "undo"],
   ["Ctrl Shift Z, Ctrl Y", "redo"],
+  ["J", "the document as JSON"],
   ["← →", "next control inside a card"],
 ];
 

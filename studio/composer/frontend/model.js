@@ -4,25 +4,68 @@
 // A stage carries a name that lasts (its ID) under a symbol: copies made with `...` keep it, JSON
 // does not see it. So cards know their stage through moves, undo and redo.
 
+import { isMap, isOdd, listOf, numeric, oddValue, unwrap, wrapped } from "./odd.js";
+import { canonical } from "./sync.js";
+
 export const ID = Symbol("id");
 export const LOCKS = Symbol("locks");
 const NEW_DEPTH = [1, 2];
 const FIRST_WIDTH = 16;
+const SHAPE = new Set(["width", "depth", "stride", "layers"]);
 let made = 0;
 
 const listed = (value) => (Array.isArray(value) ? value : []);
 const fresh = () => `s${++made}`;
 const named = (stage) => ({ ...stage, [ID]: fresh() });
 
-/** `doc` with an ID on every stage; those of `before` where the position is the same. */
+/** `doc` with an ID on every stage. A stage that was in `before` stays the same one with its locks;
+ *  the others take the IDs of their positions. */
 export function adopt(doc, before) {
-  const ids = (before?.stages ?? []).map((stage) => stage[ID]);
-  const stages = listed(doc.stages).map((stage, i) => ({ ...stage, [ID]: ids[i] ?? fresh() }));
-  return { ...doc, stages };
+  if (!isMap(doc)) return Object.assign(wrapped(doc), { stages: [] });
+  const left = [...(before?.stages ?? [])];
+  const texts = left.map((stage) => canonical(plain(stage)));
+  const given = listOf(doc.stages, (stage) => {
+    const at = texts.indexOf(canonical(stage));
+    if (at < 0) return stage;
+    texts[at] = null;
+    return left.splice(at, 1, null)[0];
+  });
+  const name = (stage, at) => {
+    if (isMap(stage) && ID in stage) return stage;
+    const whole = isMap(stage) ? withBlocks(stage) : wrapped(stage);
+    return { ...whole, [ID]: left[at]?.[ID] ?? fresh() };
+  };
+  given.forEach((stage, at) => given.splice(at, 1, name(stage, at)));
+  return { ...doc, stages: given };
+}
+
+function withBlocks(stage) {
+  if (!listed(stage.blocks).some((block) => !isMap(block))) return stage;
+  return { ...stage, blocks: stage.blocks.map((block) => (isMap(block) ? block : wrapped(block))) };
+}
+
+/** `doc` with `blocks` in every stage that names its one block itself, as published files do. */
+export function unfolded(doc) {
+  const unfold = (stage) => {
+    if (!isMap(stage) || "blocks" in stage || typeof stage.block !== "string") return stage;
+    const entries = Object.entries(stage);
+    const [shape, block] = [true, false].map((of) =>
+      Object.fromEntries(entries.filter(([key]) => SHAPE.has(key) === of)),
+    );
+    return { ...shape, blocks: [block] };
+  };
+  return Array.isArray(doc.stages) ? { ...doc, stages: doc.stages.map(unfold) } : doc;
 }
 
 /** The document as JSON knows it. */
-export const plain = (doc) => JSON.parse(JSON.stringify(doc));
+export const plain = (doc) => JSON.parse(JSON.stringify(doc, unwrap));
+
+/** Whether there is anything that a card can show. */
+export const drawable = (doc) =>
+  doc.stages.length > 0 || ["input", "stem", "head"].some((name) => isMap(doc[name]));
+
+/** What a document says of its input, stem or head; empty where that is no object. */
+export const partOf = (doc, name) => (isMap(doc[name]) ? doc[name] : {});
 
 /** IDs of all stages in order. */
 export const order = (doc) => doc.stages.map((stage) => stage[ID]);
@@ -44,7 +87,10 @@ export const byName = (catalogue) => new Map(catalogue.map((family) => [family.f
 export const blocksOf = (stage) => listed(stage.blocks);
 
 /** [least, most] layers of a stage. */
-export const depthOf = (stage) => (Array.isArray(stage.depth) ? stage.depth : NEW_DEPTH);
+export function depthOf({ depth }) {
+  const two = Array.isArray(depth) && depth.length === 2;
+  return two && depth.every((end) => typeof end === "number") ? depth : NEW_DEPTH;
+}
 
 /** What a block has chosen for a field; where it says nothing, the field's default. */
 export function chosen(block, field) {
@@ -61,14 +107,14 @@ export function newBlock(family) {
 
 /** A stage to be put at position `index`: as wide as what comes before it. */
 export function newStage(doc, index, family) {
-  const width = doc.stages[index - 1]?.width ?? doc.stem?.width ?? FIRST_WIDTH;
+  const width = numeric(doc.stages[index - 1]?.width ?? partOf(doc, "stem").width, FIRST_WIDTH);
   const rest = { depth: [...NEW_DEPTH], stride: 1, layers: "own", blocks: [newBlock(family)] };
   return named({ width, ...rest });
 }
 
 /** `doc` with `stages` before position `index`. */
 export function insert(doc, index, stages) {
-  return { ...doc, stages: doc.stages.toSpliced(index, 0, ...stages) };
+  return { ...(isOdd(doc) ? {} : doc), stages: doc.stages.toSpliced(index, 0, ...stages) };
 }
 
 /** `doc` without some stages. */
@@ -78,17 +124,20 @@ export function remove(doc, ids) {
 
 /** Copies of stages to be inserted elsewhere: new IDs, and they keep the map's side. */
 export function copies(stages) {
-  return stages.map((stage) => named({ ...structuredClone(stage), stride: 1, ...locksOf(stage) }));
+  return stages.map((stage) => {
+    if (isOdd(stage)) return named(wrapped(oddValue(stage)));
+    return named({ ...structuredClone(stage), stride: 1, ...locksOf(stage) });
+  });
 }
 
-// A deep copy drops symbols; the locks are worth keeping.
+// A deep copy drops symbols; the locks are worth keeping, and so are stand-ins.
 function locksOf(stage) {
   const blocks = blocksOf(stage);
-  if (!blocks.some((block) => block[LOCKS])) return {};
-  const copy = (block) => ({
-    ...structuredClone(block),
-    ...(block[LOCKS] && { [LOCKS]: block[LOCKS] }),
-  });
+  if (!blocks.some((block) => block[LOCKS] || isOdd(block))) return {};
+  const copy = (block) => {
+    if (isOdd(block)) return wrapped(oddValue(block));
+    return { ...structuredClone(block), ...(block[LOCKS] && { [LOCKS]: block[LOCKS] }) };
+  };
   return { blocks: blocks.map(copy) };
 }
 
@@ -123,23 +172,23 @@ export function change(doc, ids, changeOne) {
 /** `doc` with one entry of its input, stem or head replaced; `classes` belongs to no card. */
 export function setFixed(doc, card, name, value) {
   if (card === "input" && name === "classes") return { ...doc, classes: value };
-  return { ...doc, [card]: { ...doc[card], [name]: value } };
+  return { ...doc, [card]: { ...partOf(doc, card), [name]: value } };
 }
 
 /** 0 where the first layer of a stage keeps the shape and so may be skipped, else 1. */
 export function fewest(doc, index) {
-  const before = doc.stages[index - 1]?.width ?? doc.stem?.width;
+  const before = doc.stages[index - 1]?.width ?? partOf(doc, "stem").width;
   const stage = doc.stages[index];
   return stage.stride === 1 && stage.width === before ? 0 : 1;
 }
 
 /** Side and channels of the map after the input, the stem and every stage. */
 export function maps(doc) {
-  const halve = (side, stride) => Math.ceil(side / (stride || 1));
-  const size = doc.input?.size ?? 0;
-  const result = [{ side: size, channels: doc.input?.channels ?? 0 }];
-  for (const part of [doc.stem ?? {}, ...doc.stages]) {
-    result.push({ side: halve(result.at(-1).side, part.stride), channels: part.width ?? 0 });
+  const input = partOf(doc, "input");
+  const result = [{ side: numeric(input.size, 0), channels: numeric(input.channels, 0) }];
+  for (const part of [partOf(doc, "stem"), ...doc.stages]) {
+    const side = Math.ceil(result.at(-1).side / (numeric(part.stride, 1) || 1));
+    result.push({ side, channels: numeric(part.width, 0) });
   }
   return result;
 }

@@ -5,6 +5,9 @@ import { h } from "./dom.js";
 import { isLocked, labelOf, offered } from "./edits.js";
 import { colour, icon, picture } from "./icons.js";
 import { chosen, ID } from "./model.js";
+import { isOdd, oddValue, said } from "./odd.js";
+
+const MOST_CHIPS = 48;
 
 const unknown = (name) => ({
   family: name,
@@ -15,7 +18,8 @@ const unknown = (name) => ({
 
 /** The family of a block, also of one that the catalogue does not have. */
 export const familyOf = (view, block) =>
-  view.families.get(block.block) ?? unknown(String(block.block));
+  view.families.get(block.block) ??
+  unknown(said(isOdd(block) ? oddValue(block) : block.block));
 
 /** One block option: its fields, and above them its name where there are several. */
 export function slot(view, stage, { block, at, title, figures }) {
@@ -80,7 +84,7 @@ function fieldRow(view, { id, at, block, field, family, figures, title }) {
     h(
       "div",
       { class: "chips", role: locked ? "radiogroup" : "group", "aria-label": label },
-      offered(field, block).map(one),
+      offered(field, block).slice(0, MOST_CHIPS).map(one),
       field.free && !disabled ? freeValue(field, { id, at, label }) : null,
     ),
     now.length

@@ -3,20 +3,28 @@
 // the screen does, so what it has not confirmed after a while is sent again.
 
 export const PATIENCE_MS = 1500;
+const MOST_UNHEARD = 20;
 
-/** Follows the revisions of one composer; `send` hands `{rev, doc, why}` to the server. */
+/** Follows the revisions of one composer; `send` hands `{rev, doc, why, base, before}` to the server.
+ *  `base` is what the server had last told when the edit was made: the saved state that it is an edit
+ *  of. `before` are earlier documents that the server may have saved without our hearing of it. */
 export class Sync {
   constructor(send) {
     this.send = send;
     this.rev = null;
     this.heard = null;
     this.last = null;
+    this.base = null;
+    this.unheard = [];
     this.timer = 0;
   }
 
   /** Takes note of what the server shows; true where the screen has to follow it. */
-  receive(rev, doc) {
+  receive(rev, doc, base = null) {
     this.heard = rev;
+    this.unheard = this.unheard.filter((sent) => sent.rev > rev);
+    // A server that knows less than the screen says nothing about what the screen was made from.
+    if (this.rev === null || rev >= this.rev) this.base = base;
     const text = canonical(doc);
     // The same revision with another document: an edit of the server's own came first and counts.
     const overtaken = rev === this.rev && text !== this.last.text;
@@ -32,13 +40,15 @@ export class Sync {
   /** Sends a document as the next revision. */
   emit(doc, why) {
     this.rev += 1;
-    this.last = { rev: this.rev, doc, text: canonical(doc), why };
+    this.last = { rev: this.rev, doc, text: canonical(doc), why, base: this.base };
+    this.unheard = [...this.unheard, this.last].slice(-MOST_UNHEARD);
     this._send();
   }
 
   _send() {
-    const { rev, doc, why } = this.last;
-    this.send({ rev, doc, why });
+    const { rev, doc, why, base } = this.last;
+    const before = this.unheard.filter((sent) => sent.rev < rev).map((sent) => sent.doc);
+    this.send({ rev, doc, why, base, before });
     this._watch();
   }
 

@@ -1,0 +1,71 @@
+"""How much memory training and judging networks of a space take, by arithmetic alone.
+
+Estimates, good to a factor of two: enough to choose how many images go through at once, and to
+refuse a space that would only be ended by the operating system.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+
+from engine.cost import FLOAT_BYTES, layer_cost
+from engine.errors import RunError
+from engine.layers import Attend, Layer
+from engine.space import SKIP, SearchSpace
+
+AT_ONCE_BYTES = 2**30
+"""What the largest step of a forward may take; fixed, so that results are the same anywhere."""
+KEPT_TIMES = 2.0
+"""How often training keeps what a word gives: before and after its batch norm."""
+PER_PARAMETER = 16
+"""Bytes per weight while training: the weight, its gradient, its momentum, a saved copy."""
+
+
+def images_at_once(space: SearchSpace) -> int:
+    """How many images may be judged at once, whatever the architecture."""
+    peak = max(layer_cost(layer).peak_bytes for layer in _layers(space))
+    return max(2, AT_ONCE_BYTES // max(1, peak))
+
+
+def training_bytes(space: SearchSpace, batch: int) -> tuple[int, str]:
+    """What training on batches takes at most, and the stage (or stem, head) that takes most."""
+    largest: dict[str, int] = {}
+    weights: dict[str, int] = {}
+    for layer in _layers(space):
+        kept, params = kept_numbers(layer), layer_cost(layer).params
+        largest[layer.name] = max(largest.get(layer.name, 0), kept)
+        weights[layer.name] = max(weights.get(layer.name, 0), params)
+    per_image = int(KEPT_TIMES * FLOAT_BYTES * sum(largest.values()))
+    greedy = max(largest, key=lambda name: batch * largest[name] + weights[name])
+    stage = greedy.partition(".")[0].replace("stage", "stage ")
+    return batch * per_image + PER_PARAMETER * sum(weights.values()), stage
+
+
+def require_memory(space: SearchSpace, batch: int, there: int | None = None) -> None:
+    """Raises RunError if training needs more memory than there is (bytes; all of this computer)."""
+    needed, stage = training_bytes(space, batch)
+    there = there or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise RunError(
+            f"search: training on batches of {batch} needs about {needed / 1e9:.3g} GB of memory,"
+            f" this computer has {there / 1e9:.3g} GB; most of it goes to {stage}.",
+            "Make that narrower or its maps smaller, or offer less of it.",
+        )
+
+
+def kept_numbers(layer: Layer) -> int:
+    """Numbers per image that a layer's words give, scores of attention included."""
+    total = 0
+    for leaf, _, out in layer.walk():
+        total += out.numbers
+        if isinstance(leaf, Attend):
+            total += 2 * leaf.scores
+    return total
+
+
+@lru_cache(maxsize=64)
+def _layers(space: SearchSpace) -> tuple[Layer, ...]:
+    """Every different layer that a network of the space may have."""
+    searched = (slot.layer(op) for slot in space.slots() for op in slot.ops if op != SKIP)
+    return (space.stem_layer(), space.head_layer(), *searched)
