@@ -41,20 +41,6 @@ CLEAN_UP = """async (doc) => {
   return [overtaken, await cleaned(cleanup)];
 }"""
 # An edit, then a restarted server that has another saved state, then what is sent again.
-BASES = """async () => {
-  const files = performance.getEntriesByType("resource").map((entry) => entry.name);
-  const { Sync } = await import(files.find((name) => name.endsWith("/sync.js")));
-  const sent = [];
-  const sync = new Sync(({ rev, base }) => sent.push([rev, base]));
-  sync.receive(4, {}, 2);
-  sync.emit({ a: 1 }, "");
-  sync.receive(1, {}, 3);
-  sync.emit({ a: 2 }, "");
-  sync.receive(6, { a: 2 }, 3);
-  sync.emit({ a: 3 }, "");
-  sync.stop();
-  return sent;
-}"""
 TOOK = """(rev) => {
   const drop = performance.getEntriesByName("composer-drop")[0];
   const back = window.seen.find(([, text]) => text.startsWith(`{"rev": ${rev},`));
@@ -328,10 +314,6 @@ def test_an_edit_made_while_the_server_is_away_is_not_lost(board: Board, server:
     board.chip("Stage 2", "Kernel 3×3").click()
     server.start()
     assert board.heard(2)["stages"][1]["blocks"][0]["kernel"] == [5, 7]
-
-
-def test_an_edit_tells_which_saved_state_it_was_made_from(board: Board):
-    assert board.page.evaluate(BASES) == [[5, 2], [6, 2], [7, 3]]
 
 
 def test_only_a_composer_that_has_left_the_page_ends(board: Board):

@@ -70,6 +70,7 @@ TEXTS = f"""async ([text, times]) => {{{IMPORT}
 # Documents with any value in any place, given by a server; then everything is pressed once.
 DOCUMENTS = f"""async ([doc, catalogue, times]) => {{{IMPORT}
   const {{ default: mount }} = await load("index");
+  (await load("sync")).Sync.paceMs = 0;
   const odd = () => [null, true, 0, -3, 2.5, 1e300, "", "x", [], {{}}, [[]], [null],
     {{ toString: 1 }}, [1, "a"], {{ block: {{}} }}, {{ length: 2 }},
     {{ valueOf: null, blocks: [0] }}][below(17)];

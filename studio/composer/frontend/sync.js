@@ -9,6 +9,9 @@ const MOST_UNHEARD = 20;
  *  `base` is what the server had last told when the edit was made: the saved state that it is an edit
  *  of. `before` are earlier documents that the server may have saved without our hearing of it. */
 export class Sync {
+  /** At most one document is sent in so many milliseconds; the last one always is. */
+  static paceMs = 120;
+
   constructor(send) {
     this.send = send;
     this.rev = null;
@@ -17,6 +20,8 @@ export class Sync {
     this.base = null;
     this.unheard = [];
     this.timer = 0;
+    this.pace = 0;
+    this.sentAt = -Infinity;
   }
 
   /** Takes note of what the server shows; true where the screen has to follow it. */
@@ -42,10 +47,17 @@ export class Sync {
     this.rev += 1;
     this.last = { rev: this.rev, doc, text: canonical(doc), why, base: this.base };
     this.unheard = [...this.unheard, this.last].slice(-MOST_UNHEARD);
-    this._send();
+    // Somebody who holds a key down makes edits faster than a server can answer them one by one.
+    const wait = this.sentAt + Sync.paceMs - performance.now();
+    clearTimeout(this.pace);
+    if (wait <= 0) this._send();
+    else this.pace = setTimeout(() => this._send(), wait);
   }
 
   _send() {
+    clearTimeout(this.pace);
+    this.pace = 0;
+    this.sentAt = performance.now();
     const { rev, doc, why, base } = this.last;
     const before = this.unheard.filter((sent) => sent.rev < rev).map((sent) => sent.doc);
     this.send({ rev, doc, why, base, before });
@@ -59,8 +71,9 @@ export class Sync {
     this.timer = setTimeout(() => this._send(), PATIENCE_MS);
   }
 
-  /** No more sending. */
+  /** No more sending, once what waits has gone. */
   stop() {
+    if (this.pace) this._send();
     clearTimeout(this.timer);
   }
 }
