@@ -115,7 +115,10 @@ def _validate_depth(where: str, stage: Stage, width: int) -> None:
         why = (
             "" if first_may_go else " (its first layer changes width or side and cannot be skipped)"
         )
-        raise SpaceError(f"{where}: depth must start between {floor} and {most}, got {least}{why}.")
+        raise SpaceError(
+            f"{where}: depth must start between {floor} and {most}, got {least}{why}.",
+            "" if least > most else f"Let it keep {floor} layer at least.",
+        )
 
 
 def _validate_option(where: str, option: Option) -> None:

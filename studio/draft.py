@@ -32,6 +32,8 @@ def place(message: str) -> str:
 
 def told(message: str) -> str:
     """An error as people read it: where, and what to do; the engine's own words in other cases."""
+    if re.match(r"stages: must be 1 to \d+, got 0", message):
+        return "Nothing to choose from yet: drag a block onto the canvas, or press one."
     empty = re.match(r"(.+): (\w+) must be one or more of (.+), got nothing\.", message)
     if empty:
         where, field, legal = empty.groups()

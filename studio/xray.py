@@ -46,6 +46,7 @@ def _examined(
 
 def draw(workspace: Workspace, xray: XRay) -> None:
     """The panel, top down: the number, what a limit leaves, the spreads, warnings, sanity."""
+    st.markdown("##### X-ray")
     _number(xray.size)
     if xray.within is not None:
         _verdict(xray.within)
@@ -80,9 +81,13 @@ def _verdict(within: Within) -> None:
     with st.container(border=True, gap="xxsmall", key="xray-verdict"):
         st.badge(f"{words} {text.ms(within.limit_ms)}", icon=icon, color=color)
         st.caption(
-            f"{text.percent(within.share, 0)} of the space; the tightest limit that can be met is "
+            f"{_share(within.share)} of the space; the tightest limit that can be met is "
             f"{text.ms(within.tightest_ms)}."
         )
+
+
+def _share(share: float) -> str:
+    return "Less than 1\u202f%" if 0 < share < 0.01 else text.percent(share, 0)
 
 
 def _spread(

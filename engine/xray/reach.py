@@ -61,9 +61,12 @@ def least_ms(
     least: dict[Choice, float] = {}
     for number, stage in enumerate(space.stages, 1):
         own = [i for i, table in enumerate(found) if table.stage == number]
-        ops = _best_ops([found[i] for i in own], [through[i] for i in own])
-        for choice, mask in op_choices(number, stage):
-            least[choice] = float(ops[mask].min())
+        choices = op_choices(number, stage)
+        count = len(choices[0][1]) if choices else 0
+        ops = _best_ops([found[i] for i in own], [through[i] for i in own], count=count)
+        for choice, mask in choices:
+            if np.isfinite(ops[mask].min()):  # else it counts under another's name everywhere
+                least[choice] = float(ops[mask].min())
         left_out = [through[i][_left_out(found[i])] for i in own]
         if any(map(len, left_out)):
             least[Choice(number, LEAVE_OUT)] = float(np.concatenate(left_out).min())
@@ -147,9 +150,10 @@ def _through(found: Sequence[GeneTable], constant_ms: float, *, mins: list[float
     return through
 
 
-def _best_ops(own: Sequence[GeneTable], through: Sequence[Floats]) -> Floats:
-    """Ms of the fastest network that has each op of one stage in any of its layers."""
-    best = np.full(max(int(table.op.max()) for table in own) + 1, np.inf)
+def _best_ops(own: Sequence[GeneTable], through: Sequence[Floats], *, count: int) -> Floats:
+    """Ms of the fastest network that has each of `count` ops of one stage in any of its layers."""
+    most = max(int(table.op.max()) for table in own) + 1
+    best = np.full(max(count, most), np.inf)
     for table, ms in zip(own, through, strict=True):
         has = table.op >= 0
         np.minimum.at(best, table.op[has], ms[has])

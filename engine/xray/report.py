@@ -70,7 +70,9 @@ def examine(
         median_sanity=sanity(space, sample.arch(median)),
         largest_sanity=sanity(space, sample.arch(largest)),
     )
-    return replace(xray, warnings=tuple(words.warnings(xray)), notes=tuple(words.notes(xray)))
+    return replace(
+        xray, warnings=(*words.warnings(xray), *words.equals(space)), notes=tuple(words.notes(xray))
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -76,9 +76,12 @@ def _run(accumulate: Callable[..., Ints], rows: list[Ints]) -> Ints:
 
 
 def _ms(latency: LatencyModel, gene: Gene, ops: tuple[str, ...]) -> Floats:
-    """Ms with the first n slots of a gene kept, the others skipped: (slots + 1, ops)."""
+    """Ms with the first n slots of a gene kept, the others skipped: (slots + 1, ops).
+
+    NaN for ops that count under another's name in these slots; no value of the gene has them.
+    """
     terms = [latency.slot_ms[i] for i in gene.slots]
-    kept = np.array([[term[op] for op in ops] for term in terms])
+    kept = np.array([[term.get(op, math.nan) for op in ops] for term in terms])
     skipped = [term.get(SKIP, 0.0) for term in terms]
     rows = [kept[:n].sum(axis=0) + math.fsum(skipped[n:]) for n in range(len(terms) + 1)]
     return np.stack(rows)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from engine.sanity import MOST_RHO
+from engine.space import SearchSpace
 from engine.xray.figures import NEVER, SOMETIMES, Within, XRay
 from engine.xray.reach import Choice
 
@@ -49,6 +50,18 @@ def _listed(choices: Sequence[Choice]) -> str:
     several = len({choice.block for choice in choices if choice.block}) > 1
     names = [choice.told(with_block=several) for choice in choices]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def equals(space: SearchSpace) -> Iterator[str]:
+    """Sentences about stages in which several choices come to the same layer."""
+    for number, stage in enumerate(space.stages, 1):
+        slots = [slot for slot in space.slots() if slot.stage == number]
+        count = len(stage.ops())
+        if any(len(slot.ops) - slot.skippable < count for slot in slots):
+            yield (
+                f"Stage {number}: some choices come to the same layer there, and count once; switch"
+                " one of them off."
+            )
 
 
 def notes(xray: XRay) -> Iterator[str]:

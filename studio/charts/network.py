@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 
-from engine.blocks import parse_op
+from engine.blocks import Field, Value, parse_op
 from engine.layers import Conv, Layer, RepConv, Residual
 from engine.space import SKIP, Arch, SearchSpace, Slot
 from studio import text
@@ -20,6 +20,7 @@ WIDTH, ROW, THIN_ROW, GAP = 360, 44, 22, 8
 SCALE = 1.15
 LEFT, SHARE = 30, 64  # room for residual arcs, and for latency bars where there are any
 FONT = "'Source Sans','Source Sans Pro',system-ui,sans-serif"
+CHARACTER = 7  # pixels that a character of a title takes
 MOST_DOTS = 13  # per side of a kernel's picture
 
 
@@ -103,9 +104,11 @@ def _draw(row: _Row, right: int, colors: Palette) -> str:
         f' fill="{colors.ground}"/><rect x="{LEFT}" y="{row.top}" width="{right - LEFT}"'
         f' height="{row.height}" rx="6" fill="{color}" fill-opacity="0.13" stroke="{color}"/>'
     )
-    title = f"<title>{escape(f'{layer.name}: {layer.key}')}</title>"
+    title = f"<title>{escape(f'{layer.name}: {called(layer)} ({layer.key})')}</title>"
     middle = row.top + row.height // 2
-    inside = _shape(layer, LEFT + 24, middle, color) + _words(layer, LEFT + 50, middle, colors)
+    inside = _shape(layer, LEFT + 24, middle, color) + _words(
+        layer, (LEFT + 50, right), middle, colors
+    )
     arc = _arc(row, colors) if any(isinstance(p, Residual) for p in layer.primitives) else ""
     return f"<g>{title}{arc}{box}{inside}</g>"
 
@@ -154,7 +157,7 @@ def _number(layer: Layer, field: str) -> float:
     return float(getattr(block, field, 1))
 
 
-def title(layer: Layer) -> str:
+def called(layer: Layer) -> str:
     """What a layer is, in words: family, kernel, and every choice that is not the usual one."""
     if layer.name == "head":
         return "Head"
@@ -167,12 +170,20 @@ def title(layer: Layer) -> str:
         if field.unit == "kernel":
             words[0] += f" {field.word(value)}"
         elif value != field.usual:
-            words.append(field.word(value) if isinstance(value, str) else f"{field.name} {value}")
+            words.append(_chosen(field, value))
     return " · ".join(words)
 
 
-def _words(layer: Layer, x: int, y: int, colors: Palette) -> str:
-    first = title(layer)
+def _chosen(field: Field, value: Value) -> str:
+    return field.word(value) if isinstance(value, str) else f"{field.label.lower()} {value}"
+
+
+def _words(layer: Layer, between: tuple[int, int], y: int, colors: Palette) -> str:
+    """Two lines between two edges; what does not fit is in the row's tooltip."""
+    x, right = between
+    most = (right - x) // CHARACTER
+    first = called(layer)
+    first = first if len(first) <= most else f"{first[: most - 1].rstrip(' ·')}…"
     second = f"{layer.name} · {layer.cin}→{layer.cout} · {layer.side}×{layer.side}"
     second += f" · s{layer.stride}" if layer.stride > 1 else ""
     return (

@@ -8,7 +8,7 @@ import streamlit as st
 
 from engine.store import Revision
 from engine.workspace import Workspace
-from studio import composing, text
+from studio import composing, draft, text
 
 SHOWN = 50
 
@@ -44,7 +44,7 @@ def _row(
 
 
 def _restore(workspace: Workspace, revision: Revision) -> None:
-    composing.put(workspace, revision.payload)
+    composing.put(workspace, draft.whole(revision.payload))
     composing.tell(f"Revision {revision.number} is back. Undo takes that back.")
 
 

@@ -375,3 +375,17 @@ def test_the_deepest_map_size_decides():
     rhos = [made(*[(CONV,)] * n).rho for n in (1, 2, 3)]
     assert rhos == sorted(rhos)
     assert all(a < b for a, b in itertools.pairwise(rhos))
+
+
+@pytest.mark.parametrize("layers", ["own", "same"])
+def test_choices_that_come_to_the_same_layer_are_told_and_called_dead_nowhere(layers: str):
+    """A Ghost block that keeps its shape has no kernel; the last one listed counts as the first."""
+    stem = {"width": 8, "kernel": 3, "stride": 1}
+    ghost = {"block": "ghost", "kernel": [3, 5], "expand": [2], "width": 8, "stride": 1}
+    space = small_space(ghost | {"depth": [0, 2], "layers": layers}, stem=stem)
+    model = macs_model(space)
+    for limit_ms in (model.fastest_ms, model.slowest_ms):
+        xray = examine(space, latency=model, limit_ms=limit_ms)
+        assert any("Stage 1: some choices come to the same layer" in w for w in xray.warnings)
+        assert xray.within is not None
+        assert not [c for c in xray.within.dead if c.field == "kernel" and c.value == 5]
