@@ -109,7 +109,7 @@ def take(page: Page, studio: Studio, name: str, workspace: Workspace) -> None:
     settle(page)
     page.get_by_test_id("stImage").or_(page.locator("svg.marks")).first.wait_for()
     last = {"compose": ".card[aria-label^=Head]", "front": "[data-testid=stDataFrame] canvas"}
-    page.locator(last.get(name, "body")).first.wait_for()
+    page.locator(last.get(name, "[data-testid=stApp]")).first.wait_for()
     page.wait_for_load_state("networkidle")
     FOLDER.mkdir(parents=True, exist_ok=True)
     file = FOLDER / f"{name}.png"
