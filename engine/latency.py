@@ -21,7 +21,7 @@ from engine.cost import FLOAT_BYTES, network_cost
 from engine.devices.contract import Device, Effort, Samples
 from engine.errors import InfeasibleLimit, UnknownLayer
 from engine.layers import Layer
-from engine.space import SKIP, Arch, SearchSpace
+from engine.space import SKIP, Arch, SearchSpace, all_layers
 from engine.store import Progressing, Store
 
 EFFORT = Effort(sessions=5, runs=320, warmup=4, seconds=0.06)
@@ -229,9 +229,7 @@ def _table(
 
 def distinct_layers(space: SearchSpace) -> list[Layer]:
     """One layer for every key that occurs in the space: stem, head, every op of every slot."""
-    searched = (slot.layer(op) for slot in space.slots() for op in slot.ops if op != SKIP)
-    layers = (space.stem_layer(), space.head_layer(), *searched)
-    return list({layer.key: layer for layer in layers}.values())
+    return list({layer.key: layer for layer in all_layers(space)}.values())
 
 
 def _measured(

@@ -7,12 +7,11 @@ refuse a space that would only be ended by the operating system.
 from __future__ import annotations
 
 import os
-from functools import lru_cache
 
 from engine.cost import FLOAT_BYTES, layer_cost
 from engine.errors import RunError
 from engine.layers import Attend, Layer
-from engine.space import SKIP, SearchSpace
+from engine.space import SearchSpace, all_layers
 
 AT_ONCE_BYTES = 2**30
 """What the largest step of a forward may take; fixed, so that results are the same anywhere."""
@@ -24,7 +23,7 @@ PER_PARAMETER = 16
 
 def images_at_once(space: SearchSpace) -> int:
     """How many images may be judged at once, whatever the architecture."""
-    peak = max(layer_cost(layer).peak_bytes for layer in _layers(space))
+    peak = max(layer_cost(layer).peak_bytes for layer in all_layers(space))
     return max(2, AT_ONCE_BYTES // max(1, peak))
 
 
@@ -32,7 +31,7 @@ def training_bytes(space: SearchSpace, batch: int) -> tuple[int, str]:
     """What training on batches takes at most, and the stage (or stem, head) that takes most."""
     largest: dict[str, int] = {}
     weights: dict[str, int] = {}
-    for layer in _layers(space):
+    for layer in all_layers(space):
         kept, params = kept_numbers(layer), layer_cost(layer).params
         largest[layer.name] = max(largest.get(layer.name, 0), kept)
         weights[layer.name] = max(weights.get(layer.name, 0), params)
@@ -62,10 +61,3 @@ def kept_numbers(layer: Layer) -> int:
         if isinstance(leaf, Attend):
             total += 2 * leaf.scores
     return total
-
-
-@lru_cache(maxsize=64)
-def _layers(space: SearchSpace) -> tuple[Layer, ...]:
-    """Every different layer that a network of the space may have."""
-    searched = (slot.layer(op) for slot in space.slots() for op in slot.ops if op != SKIP)
-    return (space.stem_layer(), space.head_layer(), *searched)

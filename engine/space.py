@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from engine.blocks import Place, parse_op
-from engine.cost import layer_cost
+from engine.blocks import parse_op
 from engine.errors import SpaceError
 from engine.layers import Layer, out_side
 from engine.reader import Reader
@@ -28,7 +27,7 @@ from engine.space_json import (
     stage_json,
     stem_json,
 )
-from engine.stage import SKIP, Head, Input, Slot, Stage, Stem, slots_of
+from engine.stage import SKIP, Head, Input, Slot, Stage, Stem, op_cost, slots_of
 
 __all__ = [
     "MAX_DEPTH",
@@ -248,6 +247,13 @@ def _tied(depth: tuple[int, int], ops: tuple[str, ...]) -> tuple[tuple[str, ...]
     return (*nothing, *((op,) * n + (SKIP,) * (most - n) for n in depths for op in ops))
 
 
+@lru_cache(maxsize=64)
+def all_layers(space: SearchSpace) -> tuple[Layer, ...]:
+    """Stem, head and every op of every slot: all layers that networks of the space may have."""
+    searched = (slot.layer(op) for slot in space.slots() for op in slot.ops if op != SKIP)
+    return (space.stem_layer(), space.head_layer(), *searched)
+
+
 @lru_cache(maxsize=256)
 def _legal(space: SearchSpace) -> tuple[frozenset[tuple[str, ...]], ...]:
     return tuple(frozenset(gene.values) for gene in _genes(space))
@@ -260,17 +266,10 @@ def _costs(space: SearchSpace) -> tuple[tuple[Gene, list[tuple[int, int]]], ...]
 
     def cost(gene: Gene, value: tuple[str, ...]) -> tuple[int, int]:
         kept = [(slots[i], op) for i, op in zip(gene.slots, value, strict=True) if op != SKIP]
-        costs = [_op_cost(slot.place, op) for slot, op in kept]
-        return sum(macs for macs, _ in costs), sum(params for _, params in costs)
+        costs = [op_cost(slot.place, op) for slot, op in kept]
+        return sum(cost.macs for cost in costs), sum(cost.params for cost in costs)
 
     return tuple((gene, [cost(gene, value) for value in gene.values]) for gene in _genes(space))
-
-
-@lru_cache(maxsize=100_000)  # by place, not by layer: layers of a stage differ by name only
-def _op_cost(place: Place, op: str) -> tuple[int, int]:
-    slot = Slot("any", 0, place.cin, place.cout, place.stride, place.side, (op,))
-    cost = layer_cost(slot.layer(op))
-    return cost.macs, cost.params
 
 
 def _arch(parts: list[tuple[str, ...]]) -> Arch:

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from engine.blocks import BLOCKS, Place, Value, parse_op
 from engine.blocks.mbconv import one_superkernel
+from engine.cost import Cost, layer_cost
 from engine.layers import (
     Branches,
     Chain,
@@ -197,6 +198,14 @@ class Slot:
         block = parse_op(op)
         shape = (self.cin, self.cout, self.stride, self.side)
         return Layer(self.name, block.family, op, *shape, block.layers(self.place))
+
+
+@lru_cache(maxsize=100_000)  # by place, not by layer: layers of a stage differ by name only
+def op_cost(place: Place, op: str) -> Cost:
+    """Cost of the layer that `op` makes at `place`."""
+    block = parse_op(op)
+    shape = (place.cin, place.cout, place.stride, place.side)
+    return layer_cost(Layer("", block.family, op, *shape, block.layers(place)))
 
 
 def slots_of(stages: tuple[Stage, ...], width: int, side: int) -> tuple[Slot, ...]:

@@ -17,11 +17,9 @@ import numpy.typing as npt
 
 from engine.blocks import Place, parse_op
 from engine.blocks.mbconv import one_superkernel
-from engine.cost import layer_cost
 from engine.latency import LatencyModel
-from engine.layers import Layer
 from engine.space import SKIP, Gene, SearchSpace
-from engine.stage import Slot, Stage
+from engine.stage import Slot, Stage, op_cost
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -104,15 +102,8 @@ def _kinds(values: tuple[tuple[str, ...], ...], ops: tuple[str, ...]) -> tuple[I
 @lru_cache(maxsize=2048)
 def slot_costs(place: Place, ops: tuple[str, ...]) -> Ints:
     """Parameters, MACs and peak bytes of every op at `place`: (3, ops)."""
-    return np.array([_op_cost(place, op) for op in ops], dtype=np.int64).T.copy()
-
-
-@lru_cache(maxsize=65_536)
-def _op_cost(place: Place, op: str) -> tuple[int, int, int]:
-    block = parse_op(op)
-    shape = (place.cin, place.cout, place.stride, place.side)
-    cost = layer_cost(Layer("", block.family, op, *shape, block.layers(place)))
-    return cost.params, cost.macs, cost.peak_bytes
+    costs = [op_cost(place, op) for op in ops]
+    return np.array([[c.params, c.macs, c.peak_bytes] for c in costs], dtype=np.int64).T.copy()
 
 
 @lru_cache(maxsize=1024)

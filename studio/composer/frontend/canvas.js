@@ -1,5 +1,5 @@
 // The canvas: a toolbar and the list of cards from the input to the head. Cards that show the same
-// as before are left alone; the others are patched in place.
+// as before are left alone; the others are patched in place, those out of sight one frame later.
 
 import { stageCard } from "./card.js";
 import { iconButton, labelled } from "./controls.js";
@@ -22,6 +22,16 @@ export class Canvas {
     this.sums = h("p", { class: "sums", hidden: true });
     this.items = new Map();
     this.shown = new Map();
+    this.late = new Map();
+    this.seen = new Set();
+    this.eye = new IntersectionObserver((entries) => this._see(entries), { rootMargin: "200px" });
+  }
+
+  _see(entries) {
+    for (const { target, isIntersecting } of entries) {
+      if (isIntersecting) this.seen.add(target);
+      else this.seen.delete(target);
+    }
   }
 
   /** Brings the page up to `view`. */
@@ -37,10 +47,19 @@ export class Canvas {
     );
     for (const [name, item] of this.items) {
       if (wanted.some(([one]) => one === name)) continue;
+      this.eye.unobserve(item);
       item.remove();
-      this.items.delete(name);
-      this.shown.delete(name);
+      for (const kept of [this.items, this.shown, this.late]) kept.delete(name);
+      this.seen.delete(item);
     }
+    if (this.late.size) requestAnimationFrame(() => setTimeout(() => this._catchUp()));
+  }
+
+  // What could not be seen follows when the frame with the rest is on the screen.
+  _catchUp() {
+    const late = [...this.late.values()];
+    this.late.clear();
+    for (const fill of late) fill();
   }
 
   _draw(view, { name, make, index, map }) {
@@ -49,6 +68,7 @@ export class Canvas {
     if (!item) {
       item = h("li", {});
       this.items.set(name, item);
+      this.eye.observe(item);
     }
     const at = this.list.children[index];
     if (at !== item) this.list.insertBefore(item, at ?? null);
@@ -56,11 +76,10 @@ export class Canvas {
     if (before && before.length === shows.length && before.every((value, i) => value === shows[i]))
       return;
     this.shown.set(name, shows);
-    const card = make();
-    if (view.current !== name) {
-      for (const one of card.querySelectorAll("button, input")) one.tabIndex = -1;
-    }
-    patch(item, h("li", {}, card, map ? arrow(map) : null));
+    const fill = () => patch(item, h("li", {}, reachable(view, name, make()), arrow(map)));
+    this.late.delete(name);
+    if (!before || this.seen.has(item) || view.current === name) fill();
+    else this.late.set(name, fill);
   }
 
   /** The card of a stage or a fixed card. */
@@ -115,7 +134,17 @@ function dependsOn(view, name, map) {
   ];
 }
 
-function arrow({ side, channels }) {
+// Tab reaches into the current card only.
+function reachable(view, name, card) {
+  if (view.current !== name) {
+    for (const one of card.querySelectorAll("button, input")) one.tabIndex = -1;
+  }
+  return card;
+}
+
+function arrow(map) {
+  if (!map) return null;
+  const { side, channels } = map;
   const text = `${side}×${side}×${channels}`;
   return h(
     "div",
