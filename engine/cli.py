@@ -121,9 +121,7 @@ def search(  # noqa: PLR0913 - one parameter per option
 ) -> None:
     """Search under a latency limit; prints the front and the best architecture within the limit."""
     from engine.data import parse_choice
-    from engine.strategies import require_known  # imports torch, which a search needs anyway
 
-    require_known(strategy)
     choices = load_space(space)[0], parse_choice(data), chosen_device(device, threads)
     spec = RunSpec(*choices, limit, strategy=strategy, seed=seed)
     spec = spec if epochs is None else replace(spec, epochs=epochs)

@@ -72,13 +72,51 @@ class EpochEnd:
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """An architecture with shared weights: accuracy on the architecture split, predicted ms."""
+    """An architecture with shared weights: accuracy on the architecture split, predicted ms.
+
+    `recipe` is the digest of how the weights were trained; only figures of one recipe compare.
+    """
 
     arch: str
     proxy_accuracy: float
     predicted_ms: float
     params: int
     macs: int
+    peak_bytes: int = 0
+    recipe: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """How many networks the limits were asked about so far, and how many each of them refused."""
+
+    asked: int
+    refused: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A predictor of proxy accuracy, as JSON coefficients, and its mean error on held-out ones."""
+
+    predictor: dict[str, Any]
+    error: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ghost:
+    """An architecture that a predictor thinks well of and that nobody has evaluated."""
+
+    arch: str
+    proxy_accuracy: float
+    predicted_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """The front that the predictor sees now; takes the place of what it saw before."""
+
+    ghosts: tuple[dict[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +149,7 @@ class Trained:
     accuracy: float
     test_accuracy: float
     seconds: float
+    recipe: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +192,9 @@ Event = (
     | Calibrated
     | EpochEnd
     | Evaluated
+    | Filtered
+    | Learned
+    | Foreseen
     | Measured
     | Trained
     | Exported
@@ -170,6 +212,9 @@ KINDS: dict[str, type[Event]] = {
         Calibrated,
         EpochEnd,
         Evaluated,
+        Filtered,
+        Learned,
+        Foreseen,
         Measured,
         Trained,
         Exported,
@@ -209,6 +254,8 @@ class Candidate:
     macs: int
     measured: Measured | None = None
     stale: bool = False
+    peak_bytes: int = 0
+    recipe: str = ""
 
     @property
     def latency_ms(self) -> float:
@@ -239,6 +286,9 @@ class View:
     candidates: dict[str, Candidate] = field(default_factory=dict)
     trained: list[Trained] = field(default_factory=list)
     exported: list[Exported] = field(default_factory=list)
+    filtered: Filtered | None = None
+    learned: Learned | None = None
+    foreseen: Foreseen | None = None
     warnings: list[str] = field(default_factory=list)
     failed: Failed | None = None
     finished: Finished | None = None
@@ -255,6 +305,12 @@ class View:
         """
         pool = sorted(self.fresh(), key=lambda c: c.arch)
         return front(pool, lambda c: (c.predicted_ms, -c.proxy_accuracy))
+
+    def ghosts(self) -> list[Ghost]:
+        """What the predictor thinks well of and nobody has evaluated since."""
+        seen = self.foreseen.ghosts if self.foreseen else ()
+        known = {c.arch for c in self.fresh()}
+        return [Ghost(**ghost) for ghost in seen if ghost["arch"] not in known]
 
     def best(self, limit_ms: float) -> Candidate | None:
         """Highest proxy accuracy measured within the limit (faster if equal), None if none is."""
@@ -300,8 +356,16 @@ def _apply(view: View, event: Event) -> None:
                 view.candidates[c.arch] = replace(c, stale=True)
         case Evaluated(arch, accuracy, ms, params, macs):
             known = view.candidates.get(arch)
-            measured = known.measured if known else None
-            view.candidates[arch] = Candidate(arch, accuracy, ms, params, macs, measured)
+            view.candidates[arch] = Candidate(
+                arch,
+                accuracy,
+                ms,
+                params,
+                macs,
+                known.measured if known else None,
+                peak_bytes=event.peak_bytes,
+                recipe=event.recipe,
+            )
         case Measured(arch):
             view.candidates[arch] = replace(view.candidates[arch], measured=event)
         case Trained():
@@ -324,3 +388,9 @@ def _keep_latest(view: View, event: Event) -> None:
             view.failed = event
         case Finished():
             view.finished = event
+        case Filtered():
+            view.filtered = event
+        case Learned():
+            view.learned = event
+        case Foreseen():
+            view.foreseen = event

@@ -8,12 +8,16 @@ gene and each move is strict. No torch, no evaluation: the caller says what each
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from engine.events import Event
+from engine.filter import Filter
 from engine.latency import LatencyModel, gene_ms
 from engine.pareto import crowding, ranks
 from engine.space import Arch, SearchSpace
 
+SLACK = 1.25  # of the limit: up to there the front is worth seeing
 MAX_TRIES = 50  # attempts at one child that is new; then the space is taken as exhausted
 
 
@@ -21,11 +25,24 @@ MAX_TRIES = 50  # attempts at one child that is new; then the space is taken as 
 class Evolution:
     """State of one evolution: every architecture told so far, with (predicted ms, -accuracy)."""
 
-    space: SearchSpace
-    latency: LatencyModel
-    limit_ms: float
+    filter: Filter
     parents: int = 24
     told: dict[Arch, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def space(self) -> SearchSpace:
+        """Where it searches."""
+        return self.filter.space
+
+    @property
+    def latency(self) -> LatencyModel:
+        """What moves are measured with."""
+        return self.filter.latency
+
+    @property
+    def limit_ms(self) -> float:
+        """The latency asked for."""
+        return self.filter.limit_ms
 
     def tell(self, arch: Arch, accuracy: float) -> None:
         """Records what `arch` is worth; telling again replaces it."""
@@ -38,10 +55,16 @@ class Evolution:
         for _ in range(count):
             for _ in range(MAX_TRIES):
                 child = self._child(elite, finalists, rng)
-                if child not in self.told and child not in asked:
+                if child in self.told or child in asked:
+                    continue
+                if self.filter.admits(child, slack=SLACK):
                     asked.append(child)
                     break
         return asked
+
+    def foresee(self, _rng: random.Random) -> Iterator[Event]:
+        """Nothing: evolution knows only what it was told."""
+        yield from ()
 
     def elite(self) -> list[Arch]:
         """The best `parents` of all told: by front, then by crowding distance."""
@@ -70,7 +93,7 @@ class Evolution:
             top = max(self.latency.fastest_ms, min(1.15 * self.limit_ms, self.latency.slowest_ms))
             pool, target = elite, rng.uniform(self.latency.fastest_ms, top)
         child = self._offspring(pool, rng)
-        return move_to(self.space, self.latency, child, target, rng)
+        return self.filter.fit(move_to(self.space, self.latency, child, target, rng), rng)
 
     def _offspring(self, pool: list[Arch], rng: random.Random) -> Arch:
         if len(pool) < 2 or rng.random() < 0.1:

@@ -59,13 +59,16 @@ class SharedPath(nn.Module):
 
 
 class Paths(nn.Module):
-    """All ops of one slot, each path with weights of its own."""
+    """All ops of one slot, each path with weights of its own; `separate`: each op."""
 
-    def __init__(self, slot: Slot) -> None:
+    def __init__(self, slot: Slot, separate: bool = False) -> None:
         super().__init__()
         self.slot = slot
-        self.paths = nn.ModuleList(SharedPath(slot, ops) for ops in slot.paths.values())
-        self.number = {op: i for i, ops in enumerate(slot.paths.values()) for op in ops}
+        groups = list(slot.paths.values())
+        if separate:
+            groups = [(op,) for ops in groups for op in ops]
+        self.paths = nn.ModuleList(SharedPath(slot, ops) for ops in groups)
+        self.number = {op: i for i, ops in enumerate(groups) for op in ops}
 
     def path(self, op: str) -> SharedPath:
         """The path that `op` belongs to."""

@@ -10,11 +10,13 @@ import torch
 from engine.batches import Split
 from engine.cost import network_cost
 from engine.events import Evaluated
+from engine.filter import Filter
 from engine.latency import LatencyModel
+from engine.recipe import Recipe
 from engine.space import Arch, SearchSpace
 from engine.spec import RunSpec
 from engine.supernet import SuperNet
-from engine.train import Recipe, Tick, accuracy, recalibrate_bn
+from engine.train import Tick, accuracy, recalibrate_bn
 
 
 @dataclass(slots=True)
@@ -30,6 +32,7 @@ class Problem:
     latency: LatencyModel
     supernet: SuperNet
     recipe: Recipe
+    filter: Filter
     rng: random.Random
     generator: torch.Generator
     tick: Tick
@@ -47,4 +50,5 @@ def evaluate(problem: Problem, arch: Arch) -> Evaluated:
     proxy = accuracy(network, problem.splits["architecture"])
     cost = network_cost(problem.space, arch)
     ms = problem.latency.predict(arch)
-    return Evaluated(str(arch), proxy, ms, cost.params, cost.macs)
+    recipe = problem.recipe.digest()
+    return Evaluated(str(arch), proxy, ms, cost.params, cost.macs, cost.peak_bytes, recipe)

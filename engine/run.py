@@ -21,17 +21,19 @@ from engine.data import Dataset, prepare
 from engine.devices import open_device
 from engine.errors import CheckpointError, DataError, RunError
 from engine.events import Event, Finished, Progress, Resumed, Warned
+from engine.filter import Filter
 from engine.finalists import measure_finalists
 from engine.jobs import calibrated, data_ready
 from engine.latency import LatencyModel, load_model, profile, require_feasible
 from engine.memory import images_at_once, require_memory
 from engine.problem import Problem
+from engine.recipe import recipe_for
 from engine.space import SearchSpace
 from engine.spec import DataChoice, RunSpec, Spec
 from engine.store import Store
-from engine.strategies import STRATEGIES, Strategy, require_known
+from engine.strategies import SEPARATE, STRATEGIES, Strategy
 from engine.supernet import SuperNet
-from engine.train import recipe_for, use_threads
+from engine.train import use_threads
 
 
 def search(spec: Spec, store: Store, clock: Clock) -> Iterator[Event]:
@@ -39,7 +41,6 @@ def search(spec: Spec, store: Store, clock: Clock) -> Iterator[Event]:
     assert isinstance(spec, RunSpec), spec
     run_id = clock.run_id
     folder = store.run_folder(run_id)
-    require_known(spec.strategy)
     state, warning = load_checkpoint(folder, steps_written(store, run_id))
     start = int(state["step"]) if state else 0
     yield Resumed(start)
@@ -130,7 +131,7 @@ def open_problem(
     """The bundle that a strategy works on; all randomness starts from the spec's seed."""
     use_threads(network_cost(space, space.largest()).macs)
     splits = load_splits(data, flip=flips(spec.data), most=images_at_once(space))
-    recipe = recipe_for(len(splits["weights"]))
+    recipe = spec.recipe or recipe_for(len(splits["weights"]))
     require_memory(space, recipe.batch)
     torch.manual_seed(spec.seed)  # dropout draws from torch's own stream, saved in checkpoints too
     generator = torch.Generator().manual_seed(spec.seed)
@@ -139,12 +140,19 @@ def open_problem(
         space,
         splits,
         latency,
-        SuperNet(space, generator, leaky=spec.mode == "reference"),
+        open_supernet(spec, space, generator),
         recipe,
+        Filter(space, latency, spec.latency_limit_ms, spec.limits),
         random.Random(spec.seed),
         generator,
         lambda _: None,
     )
+
+
+def open_supernet(spec: RunSpec, space: SearchSpace, generator: torch.Generator) -> SuperNet:
+    """The shared weights that a search works on, freshly drawn, in the form its strategy wants."""
+    leaky, separate = spec.mode == "reference", spec.strategy in SEPARATE
+    return SuperNet(space, generator, leaky=leaky, separate=separate)
 
 
 def flips(data: DataChoice) -> bool:
@@ -203,6 +211,6 @@ def trained_supernet(store: Store, run_id: int) -> tuple[RunSpec, SuperNet]:
     if state is None or data is None:
         raise CheckpointError(f"run {run_id}: has no weights yet.", "Wait for its first epoch.")
     space = spec.space.with_data(len(data.classes))
-    supernet = SuperNet(space, torch.Generator(), leaky=spec.mode == "reference")
+    supernet = open_supernet(spec, space, torch.Generator())
     supernet.load_state_dict(state["supernet"])
     return spec, supernet

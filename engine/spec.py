@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
 from engine import __version__
 from engine.errors import RunError
+from engine.limits import Limits, limits_from
+from engine.methods import DEFAULT, FRONTS, require_method
+from engine.recipe import Recipe
 from engine.space import SearchSpace
 
 MAX_EPOCHS, MAX_THREADS, MAX_SEED = 10_000, 256, 2**31 - 1
@@ -41,7 +44,12 @@ class DeviceChoice:
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """A search: space, data, device and limit, strategy and its budget, seed, and our version."""
+    """A search: space, data, device and limit, strategy and its budget, seed, and our version.
+
+    `mode` "" is the strategy's usual one; `front` says how the front is searched on the shared
+    weights; without a `recipe`, the usual one for so many images is taken. `limits` come beside
+    that of latency.
+    """
 
     kind: ClassVar[str] = "search"
 
@@ -49,10 +57,13 @@ class RunSpec:
     data: DataChoice
     device: DeviceChoice
     latency_limit_ms: float
-    strategy: str = "single_path"
-    mode: str = "stable"
+    strategy: str = DEFAULT
+    mode: str = ""
     epochs: int = 40
     seed: int = 0
+    limits: Limits = field(default_factory=Limits)
+    recipe: Recipe | None = None
+    front: str = "evolution"
     version: str = __version__
 
     def __post_init__(self) -> None:
@@ -60,8 +71,10 @@ class RunSpec:
         _whole("seed", self.seed, 0, MAX_SEED)
         if not (math.isfinite(self.latency_limit_ms) and self.latency_limit_ms > 0):
             raise RunError(f"latency limit: must be above 0 ms, got {self.latency_limit_ms}.")
-        if self.mode not in ("stable", "reference"):
-            raise RunError(f"mode: must be stable or reference, got {self.mode!r}.")
+        object.__setattr__(self, "mode", require_method(self.strategy, self.mode))
+        if self.front not in FRONTS:
+            known = " or ".join(FRONTS)
+            raise RunError(f"search of the front: must be {known}, got {self.front!r}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +145,7 @@ def to_json(spec: Spec) -> dict[str, Any]:
     for name, value in document.items():
         if isinstance(value, SearchSpace):
             document[name] = value.to_json()
-        elif isinstance(value, DataChoice | DeviceChoice):
+        elif isinstance(value, DataChoice | DeviceChoice | Limits | Recipe):
             document[name] = asdict(value)
     return document
 
@@ -151,6 +164,10 @@ def from_json(kind: str, document: object) -> Spec:
             parts["data"] = DataChoice(**parts["data"])
         if "device" in parts:
             parts["device"] = DeviceChoice(**parts["device"])
+        if "limits" in parts:
+            parts["limits"] = limits_from(parts["limits"])
+        if parts.get("recipe") is not None:
+            parts["recipe"] = Recipe(**parts["recipe"])
         return SPECS[kind](**parts)
     except (TypeError, OverflowError) as error:
         raise RunError(f"{kind} spec: {error}.") from error

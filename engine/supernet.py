@@ -23,15 +23,26 @@ Kernel = SuperKernel | Paths
 
 
 class SuperNet(nn.Module):
-    """Shared weights of every subnet of `space`: (N, C, size, size) to (N, classes) logits."""
+    """Shared weights of every subnet of `space`: (N, C, size, size) to (N, classes) logits.
 
-    def __init__(self, space: SearchSpace, generator: torch.Generator, leaky: bool = False) -> None:
+    `separate` gives every op of a slot weights of its own, so that networks share only equal ops.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        generator: torch.Generator,
+        *,
+        leaky: bool = False,
+        separate: bool = False,
+    ) -> None:
         super().__init__()
         self.space = space
         self.leaky = leaky
         self.stem = build_layer(space.stem_layer())
         self.slots = nn.ModuleList(
-            SuperKernel(slot) if slot.gated else Paths(slot) for slot in space.slots()
+            SuperKernel(slot) if slot.gated and not separate else Paths(slot, separate)
+            for slot in space.slots()
         )
         self.head = build_layer(space.head_layer())
         initialize(self, generator)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from engine.batches import Split
 from engine.errors import RunError
 from engine.events import EpochEnd
+from engine.recipe import Recipe
 
 EVAL_BATCH = 512
 RECALIBRATION_IMAGES, RECALIBRATION_BATCH = 1024, 256
@@ -22,23 +22,6 @@ SMALL_MACS = 4_000_000  # of the largest network: below, a second thread costs m
 
 Tick = Callable[[float], None]
 """Called often with the share (0..1) of the current step that is done; may raise to end the run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How weights are trained: SGD with Nesterov momentum 0.9 and a cosine to zero."""
-
-    lr: float = 0.1
-    batch: int = 64
-    weight_decay: float = 5e-4
-    smoothing: float = 0.0
-
-
-def recipe_for(images: int) -> Recipe:
-    """The recipe for a training split of so many images."""
-    if images >= 10_000:
-        return Recipe(batch=128, smoothing=0.1)
-    return Recipe(batch=64 if images >= 600 else 32, smoothing=0.05)
 
 
 def use_threads(largest_macs: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -18,11 +18,12 @@ from engine.data import Dataset, prepare
 from engine.errors import CheckpointError, DataError
 from engine.events import Event, Finished, Resumed, Trained
 from engine.memory import images_at_once
+from engine.recipe import Recipe, recipe_for
 from engine.run import flips, trained_supernet
 from engine.space import Arch
 from engine.spec import RunSpec, Spec, TrainSpec
 from engine.store import Store
-from engine.train import Recipe, accuracy, fit, recalibrate_bn, recipe_for, use_threads
+from engine.train import accuracy, fit, recalibrate_bn, use_threads
 
 WEIGHTS = "model.safetensors"
 FINETUNE_LR = 0.2  # of the recipe's: inherited weights are moved gently
@@ -43,7 +44,7 @@ def train(spec: Spec, store: Store, clock: Clock) -> Iterator[Event]:
     network: nn.Module = supernet.subnet(arch)
     recalibrate_bn(network, splits["weights"])
     proxy = accuracy(network, splits["architecture"])
-    recipe = recipe_for(len(splits["weights"]))
+    recipe = search.recipe or recipe_for(len(splits["weights"]))
     if spec.mode == "finetune":
         recipe = _gentler(recipe)
     else:
@@ -60,7 +61,7 @@ def train(spec: Spec, store: Store, clock: Clock) -> Iterator[Event]:
     arrays = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     save_file(arrays, store.run_folder(clock.run_id) / WEIGHTS)
     judged = (accuracy(network, splits["architecture"]), accuracy(network, splits["test"]))
-    yield Trained(str(arch), spec.mode, proxy, *judged, clock.seconds())
+    yield Trained(str(arch), spec.mode, proxy, *judged, clock.seconds(), recipe.digest())
     yield Finished("trained", clock.seconds())
 
 
@@ -124,4 +125,4 @@ def _load(network: nn.Module, path: Path) -> None:
 
 
 def _gentler(recipe: Recipe) -> Recipe:
-    return Recipe(recipe.lr * FINETUNE_LR, recipe.batch, recipe.weight_decay, recipe.smoothing)
+    return replace(recipe, lr=recipe.lr * FINETUNE_LR)

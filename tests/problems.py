@@ -12,13 +12,14 @@ import torch
 from engine.batches import Split
 from engine.cost import layer_cost
 from engine.devices import Effort, Samples
+from engine.filter import Filter
 from engine.latency import LatencyModel, Prediction, gene_ms
 from engine.problem import Problem
+from engine.recipe import Recipe
+from engine.run import open_supernet
 from engine.space import SKIP, SearchSpace
 from engine.spec import RunSpec
 from engine.store import Progressing
-from engine.supernet import SuperNet
-from engine.train import Recipe
 from tests.builders import search_spec, small_space, stage
 
 CLASSES = 3
@@ -79,11 +80,14 @@ def toy_problem(space: SearchSpace | None = None, **changes: Any) -> Problem:
     )
     torch.manual_seed(spec.seed)
     generator = torch.Generator().manual_seed(spec.seed)
-    supernet = SuperNet(space, generator, leaky=spec.mode == "reference")
+    supernet = open_supernet(spec, space, generator)
     splits = toy_splits(space.input.size)
     rng = random.Random(spec.seed)
     recipe = Recipe(batch=32)
-    return Problem(spec, space, splits, latency, supernet, recipe, rng, generator, lambda _: None)
+    kept = Filter(space, latency, spec.latency_limit_ms, spec.limits)
+    return Problem(
+        spec, space, splits, latency, supernet, recipe, kept, rng, generator, lambda _: None
+    )
 
 
 class CountingDevice:

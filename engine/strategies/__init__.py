@@ -1,6 +1,6 @@
 """How to search: the contract of a strategy, and the table of those that exist.
 
-To add one: a file beside this one, one line in `STRATEGIES`.
+To add one: a file beside this one, one line in `STRATEGIES`, and its words in `methods.METHODS`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-from engine.errors import RunError
 from engine.events import Event
 from engine.problem import Problem
 from engine.strategies.single_path import SinglePath
@@ -46,9 +45,5 @@ STRATEGIES: dict[str, Callable[[Problem], Strategy]] = {
     "single_path": SinglePath,
 }
 
-
-def require_known(name: str) -> None:
-    """Raises RunError that lists the known strategies for a name that is none of them."""
-    if name not in STRATEGIES:
-        known = ", ".join(STRATEGIES)
-        raise RunError(f"strategy: must be one of {known}, got {name!r}.")
+SEPARATE = frozenset({"proxyless", "fbnet"})
+"""Strategies whose candidates have weights of their own, as published; the others share."""

@@ -31,8 +31,8 @@ import torch
 from torch import Tensor
 
 from engine.epoch_log import EpochLog
-from engine.events import Evaluated, Event, Warned
-from engine.evolution import Evolution
+from engine.events import Event, Warned
+from engine.front_phase import FrontPhase
 from engine.problem import Problem, evaluate
 from engine.repair import repaired
 from engine.rmsprop import TFRMSProp
@@ -55,7 +55,6 @@ HINGE = 5.0  # weight of the relative excess over the target
 SLACK = 1.0  # weight of what is left unused below it: brings back gates that fell in one sweep
 REFERENCE_LAMBDA = 20.0  # 0.020 · 1000, the released code's value on ln R
 REFERENCE_DECAY = 1e-5
-GENERATIONS, CHILDREN = 10, 24  # the most; a short budget gets a generation for four epochs
 
 
 class SinglePath:
@@ -76,13 +75,12 @@ class SinglePath:
         self.search = max(1, round(0.3 * epochs))
         self.settle = max(1, round(0.1 * epochs))
         self.warm_up = epochs - self.search - self.settle
-        self.generations = min(GENERATIONS, max(2, epochs // 4))
         self.batches = problem.splits["weights"].batches(problem.recipe.batch)
         self.weight_optimizer, self.threshold_optimizer = self._optimizers()
         self.target_ms = problem.limit_ms
         self.snapshots: dict[Arch, float] = {}
         self.chosen: Arch | None = None
-        self.evolution = Evolution(problem.space, problem.latency, problem.limit_ms)
+        self.front = FrontPhase(problem)
 
     def _optimizers(self) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer | None]:
         problem = self.problem
@@ -104,7 +102,7 @@ class SinglePath:
     @property
     def steps(self) -> int:
         """Epochs of the three training phases, then generations of the front."""
-        return self.epochs + self.generations
+        return self.epochs + self.front.steps
 
     def phase(self, step: int) -> str:
         """`warm-up`, `search`, `settle` or `front`."""
@@ -124,7 +122,7 @@ class SinglePath:
         if number == 0:
             yield from self._ungated()
         if phase == "front":
-            yield from self._generation(first=number == self.epochs)
+            yield from self.front.step(self._known() if number == self.epochs else None)
             return
         if number == self.warm_up + self.search:
             yield from self._freeze()
@@ -315,27 +313,14 @@ class SinglePath:
 
     # -- phase 4 ------------------------------------------------------------------------------
 
-    def _generation(self, *, first: bool) -> Iterator[Evaluated]:
-        rng = self.problem.rng
-        batch = self._first_generation() if first else self.evolution.ask(CHILDREN, rng)
-        for i, arch in enumerate(batch, 1):
-            result = evaluate(self.problem, arch)
-            self.evolution.tell(arch, result.proxy_accuracy)
-            yield result
-            self.problem.tick(i / len(batch))
-
-    def _first_generation(self) -> list[Arch]:
-        """Every snapshot again, since the weights moved on; the fastest; and others."""
-        latency, space = self.problem.latency, self.problem.space
-        fastest = latency.fastest(space)
-        known = [*self.snapshots, fastest, space.smallest(), space.largest()]
-        seeds = dict.fromkeys([self.chosen or fastest, *known])
-        return [*seeds, *self.evolution.ask(max(4, CHILDREN - len(seeds)), self.problem.rng)]
+    def _known(self) -> list[Arch]:
+        """What was found so far, every snapshot again, since the weights moved on."""
+        return [*([self.chosen] if self.chosen else []), *self.snapshots]
 
     # -- checkpoints --------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """Thresholds, optimisers, snapshots, the choice, and what evolution was told."""
+        """Thresholds, optimisers, snapshots, the choice, and what the front phase was told."""
         second = self.threshold_optimizer
         return {
             "thresholds": self.thresholds.state_dict(),
@@ -343,7 +328,7 @@ class SinglePath:
             "threshold_optimizer": second.state_dict() if second else {},
             "snapshots": [[str(a), v] for a, v in self.snapshots.items()],
             "chosen": str(self.chosen) if self.chosen else "",
-            "told": [[str(a), -v[1]] for a, v in self.evolution.told.items()],
+            "front": self.front.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -354,5 +339,4 @@ class SinglePath:
             self.threshold_optimizer.load_state_dict(state["threshold_optimizer"])
         self.snapshots = {Arch.parse(a): v for a, v in state["snapshots"]}
         self.chosen = Arch.parse(state["chosen"]) if state["chosen"] else None
-        for arch, value in state["told"]:
-            self.evolution.tell(Arch.parse(arch), value)
+        self.front.load_state_dict(state["front"])

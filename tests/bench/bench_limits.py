@@ -19,6 +19,7 @@ from engine.devices import STANDARD, open_device
 from engine.devices.calm import measure_calmly
 from engine.events import Evaluated, View, fold
 from engine.evolution import Evolution
+from engine.filter import Filter
 from engine.finalists import measure_finalists, onnx_of
 from engine.latency import load_model
 from engine.problem import Problem, evaluate
@@ -110,7 +111,7 @@ def trained_problem(store: Store, run_id: int) -> Problem:
 def front(problem: Problem, limit: float, known: dict[Arch, Evaluated], seed: int) -> View:
     """The front phase for one limit, as the strategy does it; proxies already known are reused."""
     rng = random.Random(seed)
-    evolution = Evolution(problem.space, problem.latency, limit)
+    evolution = Evolution(Filter(problem.space, problem.latency, limit))
     batch = [
         problem.latency.fastest(problem.space),
         problem.space.smallest(),

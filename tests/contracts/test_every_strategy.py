@@ -9,11 +9,12 @@ from dataclasses import replace
 import pytest
 import torch
 
+from engine import front_phase
 from engine.events import Evaluated, Event, View, fold
 from engine.problem import evaluate
 from engine.run import freeze, restore
 from engine.space import Arch
-from engine.strategies import STRATEGIES, Strategy, single_path
+from engine.strategies import STRATEGIES, Strategy
 from tests.problems import toy_problem
 
 pytestmark = pytest.mark.parametrize("name", STRATEGIES)
@@ -22,8 +23,8 @@ pytestmark = pytest.mark.parametrize("name", STRATEGIES)
 @pytest.fixture(autouse=True)
 def a_short_front(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer evaluations than people wait for; the contract is about none of their number."""
-    monkeypatch.setattr(single_path, "GENERATIONS", 4)
-    monkeypatch.setattr(single_path, "CHILDREN", 10)
+    monkeypatch.setattr(front_phase, "GENERATIONS", 4)
+    monkeypatch.setattr(front_phase, "CHILDREN", 10)
 
 
 def opened(name: str, seed: int = 0, epochs: int = 6) -> tuple[Strategy, object]:

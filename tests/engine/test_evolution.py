@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.evolution import Evolution, move_to
+from engine.filter import Filter
 from engine.space import Arch, SearchSpace
 from tests.builders import small_space, spaces, stage
 from tests.problems import macs_latency, toy_space
@@ -40,7 +41,7 @@ def run(seed: int, generations: int, space: SearchSpace | None = None) -> Evolut
     latency = macs_latency(space)
     rng = random.Random(seed)
     limit = (latency.fastest_ms + latency.slowest_ms) / 2
-    evolution = Evolution(space, latency, limit)
+    evolution = Evolution(Filter(space, latency, limit))
     for _ in range(generations):
         for arch in evolution.ask(16, rng):
             evolution.tell(arch, worth(arch))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import checkpoint, devices, train_job, worker
+from engine import checkpoint, devices, front_phase, train_job, worker
 from engine.errors import RunError
 from engine.events import (
     Calibrated,
@@ -46,8 +46,8 @@ from tests.problems import CountingDevice, toy_space
 @pytest.fixture(autouse=True)
 def a_fake_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(devices.DEVICES, "local", lambda _: CountingDevice())
-    monkeypatch.setattr(single_path, "GENERATIONS", 2)
-    monkeypatch.setattr(single_path, "CHILDREN", 6)
+    monkeypatch.setattr(front_phase, "GENERATIONS", 2)
+    monkeypatch.setattr(front_phase, "CHILDREN", 6)
 
 
 def spec(limit_ms: float = 0.16, space: SearchSpace | None = None, seed: int = 0) -> RunSpec:
@@ -289,10 +289,9 @@ def test_a_full_database_is_told_as_such_and_the_run_can_go_on(store, monkeypatc
     assert worker.execute(store, run_id) == worker.OK
 
 
-def test_an_unknown_strategy_is_a_mistake_that_names_the_known(store) -> None:
-    run_id = store.create_run(replace(spec(), strategy="nope"))
-    assert worker.execute(store, run_id) == worker.MISTAKE
-    assert "must be one of single_path, got 'nope'" in store.view(run_id).failed.message
+def test_an_unknown_strategy_is_a_mistake_that_names_the_known() -> None:
+    with pytest.raises(RunError, match="must be one of single_path, .*, got 'nope'"):
+        replace(spec(), strategy="nope")
 
 
 def test_exporting_a_network_of_another_space_is_refused(trained) -> None:

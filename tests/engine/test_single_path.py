@@ -7,13 +7,13 @@ from functools import cache
 import pytest
 import torch
 
+from engine import front_phase
 from engine.epoch_log import EpochLog
 from engine.errors import StudioError
 from engine.events import EpochEnd, Evaluated, Warned, fold
 from engine.repair import repaired
 from engine.run import freeze, restore
 from engine.space import Arch
-from engine.strategies import single_path
 from engine.strategies.single_path import AIM, SinglePath
 from engine.superkernel import Gates, decode
 from engine.supernet import SuperNet
@@ -24,8 +24,8 @@ from tests.problems import macs_latency, toy_problem, toy_space
 @pytest.fixture(autouse=True)
 def a_short_front(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three generations of eight: enough to see that they work."""
-    monkeypatch.setattr(single_path, "GENERATIONS", 3)
-    monkeypatch.setattr(single_path, "CHILDREN", 8)
+    monkeypatch.setattr(front_phase, "GENERATIONS", 3)
+    monkeypatch.setattr(front_phase, "CHILDREN", 8)
 
 
 def run(strategy: SinglePath, steps: int | None = None) -> list[object]:
@@ -170,7 +170,7 @@ def test_the_reference_mode_leaves_its_thresholds_nearly_where_they_were() -> No
 
 
 def test_an_unknown_mode_is_refused_in_words() -> None:
-    with pytest.raises(StudioError, match="stable or reference, got 'fast'"):
+    with pytest.raises(StudioError, match="stable, reference for single_path, got 'fast'"):
         toy_problem(mode="fast")
 
 

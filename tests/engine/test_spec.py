@@ -51,7 +51,7 @@ def test_a_spec_survives_its_json(kind: str):
         ({"epochs": 2}, "epochs: must be a whole number from 3"),
         ({"epochs": True}, "epochs: must be a whole number"),
         ({"seed": -1}, "seed: must be a whole number from 0"),
-        ({"mode": "fast"}, "mode: must be stable or reference"),
+        ({"mode": "fast"}, "mode: must be one of stable, reference"),
     ],
 )
 def test_a_search_that_cannot_run_is_refused(changes: dict[str, Any], message: str):

@@ -18,14 +18,13 @@ from engine.build import build
 from engine.errors import RunError
 from engine.events import EpochEnd
 from engine.problem import evaluate
+from engine.recipe import Recipe, recipe_for
 from engine.train import (
     SMALL_MACS,
-    Recipe,
     accuracy,
     cosine,
     fit,
     recalibrate_bn,
-    recipe_for,
     set_lr,
     sgd,
     use_threads,

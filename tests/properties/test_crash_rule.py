@@ -13,12 +13,11 @@ from typing import Any
 
 import pytest
 
-from engine import checkpoint, devices, run, worker
+from engine import checkpoint, devices, front_phase, run, worker
 from engine.events import Event, Finished, Progress, Resumed, View
 from engine.space import SearchSpace
 from engine.spec import DataChoice, DeviceChoice, RunSpec
 from engine.store import Store
-from engine.strategies import single_path
 from tests.builders import small_space, stage
 from tests.problems import CountingDevice, toy_splits
 
@@ -87,8 +86,8 @@ def patched() -> Iterator[pytest.MonkeyPatch]:
     """A counting device, few images and a short front; all else is the product's."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(devices.DEVICES, "local", lambda _: CountingDevice())
-        patch.setattr(single_path, "GENERATIONS", 2)
-        patch.setattr(single_path, "CHILDREN", 3)
+        patch.setattr(front_phase, "GENERATIONS", 2)
+        patch.setattr(front_phase, "CHILDREN", 3)
         patch.setattr(run, "load_splits", lambda *_, **__: toy_splits(8))
         yield patch
 

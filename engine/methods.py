@@ -1,0 +1,107 @@
+"""What search strategies there are, in words: names, modes, sources. What they do is elsewhere
+(`strategies`); this is for those who choose without torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.errors import RunError
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A strategy's `title`, what it does in a sentence, where it is from, its modes (first usual).
+
+    `modes` has a sentence for each.
+    """
+
+    title: str
+    says: str
+    source: str
+    modes: dict[str, str]
+
+
+METHODS: dict[str, Method] = {
+    "single_path": Method(
+        "Single-Path NAS",
+        "Thresholds on shared weights decide under a latency term; evolution fills the front.",
+        "Stamoulis et al. 2019, arXiv:1904.02877",
+        {
+            "stable": "thresholds that keep moving, and a limit that is met",
+            "reference": "the published form, for comparison",
+        },
+    ),
+    "one_shot": Method(
+        "One-shot",
+        "One set of weights serves every network: sampled ones are trained, then the best found.",
+        "BigNAS, Yu et al. 2020; SPOS, Guo et al. 2019",
+        {
+            "sandwich": "largest, smallest and two random networks each step; the largest teaches",
+            "uniform": "one random network each step",
+            "complexity": "random networks around the latency limit, in small moves",
+            "fair": "every choice of a layer is trained equally often",
+        },
+    ),
+    "proxyless": Method(
+        "ProxylessNAS",
+        "Every choice has weights of its own; binary gates learn which to keep, with latency.",
+        "Cai et al. 2018, arXiv:1812.00332",
+        {
+            "two": "two paths in memory at a time",
+            "full": "every path answers in each step of the gates",
+        },
+    ),
+    "fbnet": Method(
+        "FBNet",
+        "All choices run side by side, weighted by Gumbel-softmax that sharpens with time.",
+        "Wu et al. 2018, arXiv:1812.03443",
+        {"gumbel": "weights and probabilities learn in turn, epoch by epoch"},
+    ),
+    "mnasnet": Method(
+        "MnasNet",
+        "A controller draws networks and learns from accuracy · (latency / limit)^w.",
+        "Tan et al. 2018, arXiv:1807.11626",
+        {
+            "soft": "networks above the limit still count, a little less",
+            "hard": "only networks within the limit are rewarded in full",
+        },
+    ),
+    "netadapt": Method(
+        "NetAdapt",
+        "Starts from a trained network and shrinks it step by step to the limit.",
+        "Yang et al. 2018, as used by MobileNetV3, arXiv:1905.02244",
+        {"largest": "starts from the largest network of the space"},
+    ),
+    "random_search": Method(
+        "Random search",
+        "Random networks within the limits on shared weights: what every other must beat.",
+        "the baseline of Yang et al. 2020",
+        {"uniform": "one random network each step"},
+    ),
+    "zero_cost": Method(
+        "Zero-cost screen",
+        "Judges many untrained networks by training-free metrics and trains the most promising.",
+        "RoBoT",
+        {"robot": "metrics weighted by Bayesian optimisation"},
+    ),
+}
+DEFAULT = "single_path"
+
+FRONTS = {
+    "linas": "few are judged, a predictor learns from them and proposes the next (LINAS)",
+    "evolution": "each generation descends from the best before it (NSGA-II)",
+}
+
+
+def require_method(strategy: str, mode: str) -> str:
+    """The mode, for "" the strategy's usual one; RunError for names that are unknown."""
+    if strategy not in METHODS:
+        known = ", ".join(METHODS)
+        raise RunError(f"strategy: must be one of {known}, got {strategy!r}.")
+    modes = METHODS[strategy].modes
+    mode = mode or next(iter(modes))
+    if mode not in modes:
+        known = ", ".join(modes)
+        raise RunError(f"mode: must be one of {known} for {strategy}, got {mode!r}.")
+    return mode
