@@ -20,7 +20,8 @@ from studio import composer, draft, state
 from studio.draft import Document
 
 MOST_BYTES = 500_000
-SPACE, DRAFT = "space", "space-draft"
+SPACE, DRAFT, WHY = "space", "space-draft", "space-why"
+MOST_WHY = 200
 TOLD = "compose.told"
 
 
@@ -63,15 +64,23 @@ def compose(workspace: Workspace) -> Composition:
         late = known.overtaken or _late(workspace, known, edit)
         take = _kept if late else _taken
         taken = take(workspace, edit.doc, max(edit.rev, known.rev))
+        # What was said last is all that was done only where nothing went unsaved before it.
+        if known.space is not None and not edit.before and taken.revision == known.revision + 1:
+            _explain(workspace, taken.revision, edit.why)
         known = replace(taken, since=taken.revision if late else known.since)
     st.session_state[state.COMPOSITION] = known
     return known
 
 
-def put(workspace: Workspace, document: Document) -> Composition:
-    """Puts another document on the canvas (a preset, a file, an older revision) and saves it."""
+def put(workspace: Workspace, document: Document, why: str = "") -> Composition:
+    """Puts another document on the canvas (a preset, a file, an older revision) and saves it.
+
+    `why` says in a few words where it comes from.
+    """
     known = compose(workspace)
     taken = replace(_taken(workspace, document, known.rev + 1), since=known.since)
+    if why and taken.revision == known.revision + 1:
+        _explain(workspace, taken.revision, why)
     st.session_state[state.COMPOSITION] = taken
     return taken
 
@@ -84,6 +93,16 @@ def insist(workspace: Workspace) -> None:
 def give_way(workspace: Workspace) -> None:
     """Drops an overtaken draft for the newest revision."""
     put(workspace, draft.whole(state.drafted_space(workspace).to_json()))
+
+
+def reasons(workspace: Workspace, most: int) -> dict[int, str]:
+    """Number of a revision to what was done for it in words, for those where it is known."""
+    found = [kept.payload for kept in workspace.store.revisions(WHY, most)]
+    return {kept["revision"]: kept["why"] for kept in found}
+
+
+def _explain(workspace: Workspace, revision: int, why: str) -> None:
+    workspace.store.save(WHY, {"revision": revision, "why": why[:MOST_WHY]}, author())
 
 
 def tell(sentence: str) -> None:

@@ -10,8 +10,10 @@ import re
 from typing import Any
 
 from engine.blocks import BLOCKS
+from studio import text
 
 Document = dict[str, Any]
+NOTHING = "Nothing to choose from yet: drag a block onto the canvas, or press one."
 STEM: Document = {"act": "relu", "convs": 1}
 HEAD: Document = {
     "kind": "classify",
@@ -33,13 +35,24 @@ def place(message: str) -> str:
 def told(message: str) -> str:
     """An error as people read it: where, and what to do; the engine's own words in other cases."""
     if re.match(r"stages: must be 1 to \d+, got 0", message):
-        return "Nothing to choose from yet: drag a block onto the canvas, or press one."
+        return NOTHING
     empty = re.match(r"(.+): (\w+) must be one or more of (.+), got nothing\.", message)
     if empty:
         where, field, legal = empty.groups()
         named = {"expand": "expansion"}.get(field, field)
         message = f"{where}: choose at least one {named} of {legal}."
-    return message[:1].upper() + message[1:]
+    return grouped(message[:1].upper() + message[1:])
+
+
+def grouped(sentence: str) -> str:
+    """A sentence of the engine with its numbers as pages write them: `4 096`, `3×3`."""
+    joined = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", sentence)
+    apart = re.sub(r"(?<![\w.:/-])\d{4,}(?![\w/-]|\.\d)", _apart, joined)
+    return re.sub(r"(?<=\d)x(?=\d)", "×", apart)
+
+
+def _apart(digits: re.Match[str]) -> str:
+    return re.sub(r"\B(?=(?:\d{3})+$)", text.THIN, digits[0])
 
 
 def whole(document: Document) -> Document:
@@ -59,5 +72,6 @@ def _whole_stage(stage: Document) -> Document:
 
 
 def _whole_option(option: Document) -> Document:
-    usual = {f.name: [f.usual] for f in BLOCKS[option["block"]].fields if f.usual is not None}
+    known = BLOCKS.get(option["block"])  # a revision may be older than a family's name
+    usual = {f.name: [f.usual] for f in known.fields if f.usual is not None} if known else {}
     return usual | option

@@ -135,7 +135,8 @@ def power(value: int) -> str:
     """A whole number as a power of ten: `10⁶·⁶`."""
     digits = str(value)
     exponent = math.log10(int(digits[:15])) + max(0, len(digits) - 15)
-    return "10" + f"{exponent:.1f}".translate(str.maketrans("0123456789.", "⁰¹²³⁴⁵⁶⁷⁸⁹·"))
+    written = f"{exponent:.1f}".removesuffix(".0")
+    return "10" + written.translate(str.maketrans("0123456789.", "⁰¹²³⁴⁵⁶⁷⁸⁹·"))
 
 
 def networks(size: int) -> str:

@@ -16,7 +16,7 @@ from engine.space import SearchSpace
 from engine.workspace import Workspace
 from engine.xray import Spread, Within, XRay, examine
 from engine.xray.figures import ALWAYS, NEVER
-from studio import state, text
+from studio import draft, state, text
 from studio.charts.spread import spread_svg
 
 Color = Literal["green", "red"]
@@ -62,7 +62,7 @@ def draw(workspace: Workspace, xray: XRay) -> None:
     _spread("MACs", text.compact, xray.macs)
     _spread("Peak activation memory", text.size_bytes, xray.peak_bytes)
     for sentence in xray.warnings:
-        st.warning(text.plain(sentence), icon=":material/warning:")
+        st.warning(text.plain(draft.grouped(sentence)), icon=":material/warning:")
     _sanity(xray)
 
 
@@ -131,7 +131,7 @@ def _sanity(xray: XRay) -> None:
             "neither predicts an accuracy."
         )
         for sentence in xray.notes:
-            st.write(text.plain(sentence))
+            st.write(text.plain(draft.grouped(sentence)))
         if sane.note:
             st.caption(text.plain(sane.note))
 

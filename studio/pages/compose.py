@@ -6,7 +6,9 @@ draft; the last revision that can be built stays the workspace's space.
 
 from __future__ import annotations
 
+import codecs
 import json
+from pathlib import Path
 
 import streamlit as st
 
@@ -18,6 +20,8 @@ from studio.composing import Composition
 from studio.parts import canvas, preset_picker, revisions, specimen
 
 PRESET, UPLOAD, REFUSED = "compose.preset", "compose.upload", "compose.refused"
+UNNAMED = "untitled"
+MARKS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 
 
 def page() -> None:
@@ -105,14 +109,16 @@ def _tools(workspace: Workspace) -> None:
 
 def _use_preset(workspace: Workspace) -> None:
     name = preset_picker.chosen(PRESET)
-    composing.put(workspace, draft.whole(presets.load(name).to_json()))
+    document = draft.whole(presets.load(name).to_json())
+    composing.put(workspace, document, f"preset {name}")
     composing.tell(f"{name} is on the canvas. Undo brings back what was.")
 
 
 def _empty(workspace: Workspace) -> None:
     """Input, stem and head stay; what stands between them goes."""
     document = composing.compose(workspace).document
-    composing.put(workspace, document | {"name": "untitled", "citation": "", "stages": []})
+    named = {"name": workspace.title, "citation": "", "stages": []}
+    composing.put(workspace, document | named)
     composing.tell("The canvas is empty. Undo brings back what was.")
 
 
@@ -122,9 +128,27 @@ def _import(workspace: Workspace) -> None:
         st.session_state[REFUSED] = "Choose a file first."
         return
     try:
-        space = presets.read_space(uploaded.getvalue(), uploaded.name)
+        content = _utf8(uploaded.getvalue(), uploaded.name)
+        space = presets.read_space(content, uploaded.name)
     except SpaceError as error:
         st.session_state[REFUSED] = f"Nothing was changed. {error}"
         return
-    composing.put(workspace, draft.whole(space.to_json()))
+    document = draft.whole(space.to_json())
+    if space.name == UNNAMED:
+        document["name"] = Path(uploaded.name).stem
+    composing.put(workspace, document, f"imported {uploaded.name}")
     composing.tell("Imported. Undo brings back what was here.")
+
+
+def _utf8(content: bytes, name: str) -> bytes:
+    """`content` as it is; SpaceError where it is no text in UTF-8."""
+    try:
+        content.decode("utf-8-sig")
+        got = "UTF-16" if b"\0" in content else ""
+    except UnicodeDecodeError:
+        got = MARKS.get(content[:2], "another encoding")
+    if got:
+        raise SpaceError(
+            f"{name}: must be text in UTF-8, got {got}.", "Save it as UTF-8 and import it again."
+        )
+    return content

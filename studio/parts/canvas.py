@@ -30,7 +30,7 @@ def _family(name: str) -> dict[str, Any]:
     return {
         "family": name,
         "name": block.title,
-        "about": block.about,
+        "about": draft.grouped(block.about),
         "source": block.source,
         "group": block.group,
         "color": blocks.color(name),
@@ -116,7 +116,10 @@ def insight(made: Composition, xray: XRay | None) -> dict[str, Any]:
     """
     errors = []
     if made.error:
-        errors = [{"card": draft.place(made.error) or "space", "text": draft.told(made.error)}]
+        told = draft.told(made.error)
+        # The canvas itself says that it is empty, where the first card would be.
+        elsewhere = "stages" if told == draft.NOTHING else "space"
+        errors = [{"card": draft.place(made.error) or elsewhere, "text": told}]
     cards = {} if xray is None else {card.name: _card(card, xray) for card in xray.cards}
     summary = _summary(xray) if xray is not None else _unbuilt(made.error)
     return {"rev": made.rev, "errors": errors, "cards": cards, "summary": summary}
@@ -155,7 +158,7 @@ def _card(card: Card, xray: XRay) -> dict[str, Any]:
             "params": card.params_share,
         },
         "paths": card.paths,
-        "paths_note": card.cost_of_paths,
+        "paths_note": draft.grouped(card.cost_of_paths),
         "dead": _dead(card, xray),
     }
 

@@ -116,7 +116,7 @@ def early_stages(desk: Desk) -> None:
         free.click()
         page.keyboard.type(ratio)  # no chip has it: the only two values that are typed
         page.keyboard.press("Enter")
-        desk.choose(f"Stage {number}", "Expansion", ratio)
+        desk.choose(f"Stage {number}", "Expansion", f"×{ratio}")
     desk.choose("Stage 1", "Expansion", "×1")
     desk.choose("Stage 1", "Channel attention", "SE")
     desk.step("Stage 1", "Width", 16)
@@ -169,6 +169,15 @@ def test_an_edit_needs_no_more_than_a_finger_on_a_phone(phone: Desk):
     expect(phone.card("Stage 2 of 4, Fused-MBConv")).to_be_visible()
     phone.menu(3, "Delete")
     phone.saves(EDITED)
+
+
+def test_a_field_without_a_choice_is_told_once_on_its_card_and_once_beside(desk: Desk):
+    desk.choose("Stage 2", "Kernel")
+    expect(desk.page.get_by_test_id("stAlert")).to_contain_text("choose at least one kernel")
+    told = desk.card("Stage 2").get_by_text("Choose at least one kernel")
+    expect(told).to_have_count(1)
+    desk.card("Stage 2").get_by_role("button", name="Collapse").click()
+    expect(told).to_have_count(1)
 
 
 # -- nothing is lost -------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from engine.workspace import Workspace
 from studio import composing, draft, state, text
 from studio.charts import blocks
 from studio.charts.network import diagram
-from studio.parts import canvas, revisions, specimen
+from studio.parts import canvas, specimen
 from tests.studio.conftest import Opening, words
 
 
@@ -100,7 +100,7 @@ def test_an_edit_that_cannot_be_built_is_told_on_its_card_and_kept_as_a_draft(
 ) -> None:
     shown = edit(page, workspace, width=0)
     assert shown["insight"]["errors"] == [
-        {"card": "stage 2", "text": "Stage 2 width: must be 1 to 4096, got 0."}
+        {"card": "stage 2", "text": "Stage 2 width: must be 1 to 4\u202f096, got 0."}
     ]
     assert str(page.warning[0].value).startswith("Stage 2 width")
     assert workspace.store.revision("space") == 1
@@ -206,7 +206,7 @@ def test_a_document_without_end_is_refused_and_not_kept(
 ) -> None:
     document = draft.whole(presets.load("digits").to_json()) | {"name": "x" * 600_000}
     shown = send(page, workspace, document, 9)
-    assert "at most 500,000 characters" in shown["insight"]["errors"][0]["text"]
+    assert "at most 500\u202f000 characters" in shown["insight"]["errors"][0]["text"]
     assert workspace.store.document("space-draft") is None
 
 
@@ -227,42 +227,9 @@ def test_an_empty_canvas_keeps_input_stem_and_head(page: AppTest, workspace: Wor
     press(page, "Empty canvas")
     shown = sent(page)
     assert (shown["doc"]["stages"], shown["doc"]["input"]["size"]) == ([], 16)
-    assert shown["insight"]["errors"] == [{"card": "space", "text": NOTHING}]
+    assert shown["doc"]["name"] == workspace.title
+    assert shown["insight"]["errors"] == [{"card": "stages", "text": NOTHING}]
     assert saved(workspace) == presets.load("digits")
-
-
-def test_an_older_revision_can_be_brought_back(page: AppTest, workspace: Workspace) -> None:
-    edit(page, workspace, width=12)
-    press(page, "Bring back")
-    assert saved(workspace) == presets.load("digits")
-    assert workspace.store.revision("space") == 3
-    assert sent(page)["doc"] == draft.whole(presets.load("digits").to_json())
-
-
-def test_a_revision_says_what_it_changed(page: AppTest, workspace: Workspace) -> None:
-    edit(page, workspace, width=12)
-    newest, first = workspace.store.revisions("space")
-    assert revisions.change(newest, first) == "stage 2"
-    assert revisions.change(first, None) == "the beginning"
-
-
-@pytest.mark.parametrize("content", [b"{", b"[]", b'{"stages": []}', b"\xff\xfe"])
-def test_a_file_that_is_no_space_changes_nothing(
-    page: AppTest, workspace: Workspace, content: bytes
-) -> None:
-    page.file_uploader[0].upload("space.json", content).run()
-    press(page, "Use this space", 1)
-    assert not page.exception
-    (popover,) = (block for block in page.get("popover") if block.error)
-    assert "Nothing was changed" in str(popover.error[0].value)
-    assert workspace.store.revision("space") == 1
-
-
-def test_a_space_saved_as_json_can_be_imported(page: AppTest, workspace: Workspace) -> None:
-    content = json.dumps(presets.load("single-path-cifar").to_json()).encode()
-    page.file_uploader[0].upload("space.json", content).run()
-    press(page, "Use this space", 1)
-    assert saved(workspace) == presets.load("single-path-cifar")
 
 
 def test_a_revision_saved_elsewhere_comes_onto_the_canvas(
@@ -313,6 +280,19 @@ def test_any_network_of_the_space_can_be_looked_at(page: AppTest, workspace: Wor
 )
 def test_an_error_is_shown_at_the_card_it_speaks_of(message: str, place: str) -> None:
     assert draft.place(message) == place
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        ("must be 1 to 4096, got 50000.", "must be 1 to 4\u202f096, got 50\u202f000."),
+        ("1,234,567 parameters (2.5 times)", "1\u202f234\u202f567 parameters (2.5 times)"),
+        ("a 3x3 convolution, arXiv:1812.03443, 0.07831 ms", None),
+        ("stage 12 of 64, got mb4096", "stage 12 of 64, got mb4096"),
+    ],
+)
+def test_numbers_in_sentences_are_written_as_elsewhere(sentence: str, shown: str | None) -> None:
+    assert draft.grouped(sentence) == (shown or sentence.replace("3x3", "3×3"))
 
 
 def test_errors_say_what_to_do() -> None:

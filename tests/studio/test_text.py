@@ -35,6 +35,7 @@ def test_numbers_carry_their_units() -> None:
     assert text.networks(4_100_000) == "4.1 million networks"
     assert text.networks(1) == "1 network"
     assert text.power(4**5 * 5**15) == "10¹³·⁵"
+    assert text.power(10**21) == "10²¹"
 
 
 @pytest.mark.parametrize(

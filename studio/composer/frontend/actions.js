@@ -2,7 +2,8 @@
 // act, and the element that was pressed.
 
 import * as edits from "./edits.js";
-import { numeric, said } from "./odd.js";
+import { bounds, called, within } from "./hint.js";
+import { numeric } from "./odd.js";
 import {
   blocksOf,
   copies,
@@ -32,14 +33,14 @@ const tidy = (value) => Math.round(value * 1e6) / 1e6;
 function fixed(composer, card, name, value) {
   const { doc } = composer;
   const before = name === "classes" ? doc.classes : partOf(doc, card)[name];
-  const { least, most } = composer.fixed[card].find((field) => field.name === name);
+  const field = composer.fixed[card].find((one) => one.name === name);
+  const { least, most } = field;
   const from = () => edits.stepped(numeric(before, 0), value.by, least);
-  const within = () => tidy(Math.min(Math.max(value.to ?? from(), least), most));
-  const next = least === undefined ? value : within();
-  const label = composer.fixed[card].find((field) => field.name === name).label.toLowerCase();
+  const bounded = () => tidy(Math.min(Math.max(value.to ?? from(), least), most));
+  const next = least === undefined ? value : bounded();
+  const words = `${called(field.label).toLowerCase()} ${edits.labelOf(field, next)}`;
   const title = card[0].toUpperCase() + card.slice(1);
-  if (next !== before)
-    composer.commit(setFixed(doc, card, name, next), `${title}: ${label} ${said(next)}`);
+  if (next !== before) composer.commit(setFixed(doc, card, name, next), `${title}: ${words}`);
 }
 
 /** Deletes stages; the focus goes to what takes their place. */
@@ -130,7 +131,7 @@ function free(composer, target, element) {
   const { least, most, step } = target.field.free;
   element.value = "";
   if (!(value >= least && value <= most)) {
-    composer.voice.say(`${target.field.label}: a number from ${least} to ${most} is needed.`);
+    composer.hint(element, within(target.field.label, least, most));
     return;
   }
   const rounded = step ? tidy(Math.round(value / step) * step) : value;
@@ -191,10 +192,18 @@ export const ACTIONS = {
   },
 };
 
+/** Says that a number is at its least or its most already. */
+export function atEnd(composer, element, end) {
+  const { least, most } = element.act[1];
+  const beyond = end === most ? Infinity : -Infinity;
+  composer.hint(element, bounds(element.getAttribute("aria-label"), beyond, { least, most }));
+}
+
 /** What leaving a field with something typed does. */
 export const TYPED = {
   typed: (c, { act, least, most }, element) => {
     const value = Number.parseFloat(element.value.replace(",", "."));
+    const words = bounds(element.getAttribute("aria-label"), value, { least, most });
     if (Number.isFinite(value)) {
       element.value = String(Math.min(Math.max(value, least), most));
       // From here on it is the document's value, and drawing may replace it.
@@ -202,6 +211,7 @@ export const TYPED = {
       ACTIONS[act[0]](c, ...act.slice(1), { to: value });
     }
     element.value = element.defaultValue;
+    if (words) c.hint(element, words);
   },
   free: (c, target, element) => element.value.trim() && free(c, target, element),
   json: (c) => c.panel.flush(),

@@ -8,6 +8,7 @@ import { fixedCard } from "./fixed.js";
 import { heatSwitch } from "./found.js";
 import { icon } from "./icons.js";
 import { drawable, fewest, ID, maps } from "./model.js";
+import { counted } from "./odd.js";
 
 const MOST_DRAWN = 100;
 
@@ -123,6 +124,7 @@ function dependsOn(view, name, map) {
     view.current === name,
     view.selection.includes(name),
     view.folded.has(name),
+    view.hinted?.card === name && view.hinted,
     text,
     view.heat,
     view.readonly,
@@ -145,7 +147,7 @@ function reachable(view, name, card) {
 function arrow(map) {
   if (!map) return null;
   const { side, channels } = map;
-  const text = `${side}×${side}×${channels}`;
+  const text = [side, side, channels].map(counted).join("×");
   return h(
     "div",
     { class: "map" },

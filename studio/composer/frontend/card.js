@@ -4,10 +4,13 @@ import { chip, iconButton, labelled, oneOf, stepper } from "./controls.js";
 import { h } from "./dom.js";
 import { labelOf, MOST_DEPTH, MOST_WIDTH, WIDTH_STEP } from "./edits.js";
 import { heat, problems } from "./found.js";
+import { hint } from "./hint.js";
 import { colour, icon, picture } from "./icons.js";
 import { blocksOf, chosen, depthOf, fewest, ID } from "./model.js";
-import { isOdd, oddValue, said } from "./odd.js";
-import { familyOf, slot } from "./slot.js";
+import { counted, isOdd, oddValue, said } from "./odd.js";
+import { EMPTY, familyOf, slot } from "./slot.js";
+
+const MOST_NAMES = 2; // of families, where a card is narrow
 
 /** "MBConv or Ghost". */
 export function names(view, stage) {
@@ -38,13 +41,14 @@ export function stageCard(view, stage, index, figures) {
     },
     header(view, stage, { id, title, folded, families, figures }),
     folded ? h("p", { class: "summary" }, summary(view, stage)) : body(view, stage, index),
-    problems(figures),
+    problems(folded ? figures : beyond(view, stage, figures)),
     footer(view, stage, folded, figures),
   );
 }
 
 function header(view, stage, { id, title, folded, families, figures }) {
   const { readonly } = view;
+  const many = families.length > MOST_NAMES;
   const grip = iconButton("grip", `Move ${title.toLowerCase()}: drag, or Alt and ↑ ↓`, null, {
     class: "grip",
     "data-drag": id,
@@ -57,12 +61,13 @@ function header(view, stage, { id, title, folded, families, figures }) {
     { class: "head" },
     readonly ? null : grip,
     fold,
-    families.map(picture),
+    h("span", { class: "pictures" }, families.map(picture)),
     h(
       "span",
       { class: "title" },
       h("b", {}, title),
-      h("span", { class: "names" }, names(view, stage)),
+      h("span", { class: many ? "names many" : "names" }, names(view, stage)),
+      many ? h("span", { class: "names few" }, `${families.length} families`) : null,
     ),
     paths(figures, families),
     readonly
@@ -78,7 +83,18 @@ function paths(figures, families) {
   const known = number !== undefined && number !== null;
   if (!known && families.length < 2) return null;
   const text = !known ? "…" : number === 1 ? "single path" : `${number} paths`;
-  return h("span", { class: number > 1 ? "badge costs" : "badge" }, text);
+  const one = "One superkernel holds all these choices: they share their weights.";
+  const title = !known ? null : number === 1 ? one : figures.card.paths_note || null;
+  return h("span", { class: number > 1 ? "badge costs" : "badge", title }, text);
+}
+
+// The errors without those that stand beside their fields already.
+function beyond(view, stage, figures) {
+  const empty = blocksOf(stage).some((block) =>
+    (familyOf(view, block).fields ?? []).some((field) => !chosen(block, field).length),
+  );
+  const errors = figures.errors.filter((text) => !(empty && text.startsWith(EMPTY)));
+  return { ...figures, errors };
 }
 
 /** All that a folded card says. */
@@ -86,7 +102,7 @@ function summary(view, stage) {
   const [least, most] = depthOf(stage);
   const layers = least === most ? `${most}` : `${least}–${most}`;
   const parts = [
-    `${said(stage.width)} wide`,
+    `${typeof stage.width === "number" ? counted(stage.width) : said(stage.width)} wide`,
     `${layers} layer${most > 1 ? "s" : ""}`,
     `stride ${said(stage.stride)}`,
   ];
@@ -149,7 +165,7 @@ function shape(view, stage, index, disabled) {
     });
   return h(
     "div",
-    { class: "row" },
+    { class: "row", "data-place": "shape" },
     labelled(
       "Width",
       stepper({
@@ -188,6 +204,7 @@ function shape(view, stage, index, disabled) {
         disabled,
       }),
     ),
+    hint(view, id, "shape"),
   );
 }
 

@@ -44,6 +44,7 @@ export class Composer {
       waiting: null,
       visited: false,
       measured: false,
+      hinted: null,
     });
     this.sync = new Sync((value) => this.setStateValue("doc", value));
     this.canvas = new Canvas();
@@ -119,11 +120,20 @@ export class Composer {
 
   _take(doc, why, select) {
     this.doc = doc;
+    this.hinted = null;
     if (select) this.selection = select;
     this.sync.emit(plain(doc), why);
     this._settle();
     this.draw();
     this.voice.say(why);
+  }
+
+  /** Says beside a field, and aloud, what became of what was typed there. */
+  hint(element, text) {
+    const card = element.closest(".card").dataset.card;
+    this.hinted = { card, place: element.closest("[data-place]")?.dataset.place, text };
+    this.draw();
+    this.voice.say(text);
   }
 
   // Selection and focus may only speak of stages that exist.
@@ -209,7 +219,15 @@ export class Composer {
     this.current = stage[ID];
     this.commit(insert(this.doc, gap, [stage]), why, { select: [stage[ID]] });
     if (focus) this.focusCard(stage[ID]);
-    else this.canvas.card(stage[ID])?.scrollIntoView({ block: "nearest" });
+    this.canvas.card(stage[ID])?.scrollIntoView({ block: "nearest" });
+    if (focus) this._greet(stage[ID]);
+  }
+
+  // A new card stands out for a moment; where nothing shall move, the ring of the selection does.
+  _greet(id) {
+    if (matchMedia(CALM).matches) return;
+    const glow = "color-mix(in srgb, var(--chosen) 26%, var(--ground))";
+    this.canvas.card(id)?.animate([{ background: glow }, {}], { duration: 900, easing: "ease-out" });
   }
 
   /** Stages to another gap. */

@@ -101,6 +101,6 @@ export function labelled(text, ...control) {
 
 /** A share of 0..1 as people read it: "31 %". */
 export function percent(share) {
-  if (!(share > 0)) return "0 %";
-  return share < 0.01 ? "< 1 %" : `${Math.round(share * 100)} %`;
+  if (!(share > 0)) return "0\u202f%";
+  return share < 0.01 ? "< 1\u202f%" : `${Math.round(share * 100)}\u202f%`;
 }

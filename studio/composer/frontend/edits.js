@@ -13,7 +13,7 @@ import {
   position,
   titles,
 } from "./model.js";
-import { numeric, said } from "./odd.js";
+import { counted, numeric, said } from "./odd.js";
 
 export const MOST_DEPTH = 12;
 export const MOST_WIDTH = 4096;
@@ -31,7 +31,16 @@ export function fieldOf(families, block, name) {
 /** The value in the family's words. */
 export function labelOf(field, value) {
   const index = (field.values ?? []).indexOf(value);
+  if (index < 0 && typeof value === "number") return alike(field, value);
   return said(field.labels?.[index] ?? value);
+}
+
+// A value that somebody added, written as the family writes its own: 9×9, ×4.5.
+function alike(field, value) {
+  const ways = [(one) => `${one}×${one}`, (one) => `×${one}`];
+  const known = (field.values ?? []).map((one, at) => [one, field.labels?.[at]]);
+  const way = ways.find((write) => known.some(([one, label]) => label === write(one)));
+  return way ? way(value) : counted(value);
 }
 
 /** All values that a block may show for a field: the family's, and those that people added. */
@@ -69,7 +78,7 @@ export function setWidth(doc, ids, { to, by }) {
     return clamp(wanted, 1, MOST_WIDTH);
   };
   const result = change(doc, ids, (stage) => ({ ...stage, width: next(stage.width) }));
-  return [result, `${titles(doc, ids)}: width ${of(result, ids, (stage) => stage.width)}`];
+  return [result, `${titles(doc, ids)}: width ${of(result, ids, (stage) => counted(stage.width))}`];
 }
 
 /** One end of the depth range (0: least, 1: most); the other end gives way. */
@@ -125,7 +134,10 @@ export function setChip(doc, ids, { id, at, field, value, families }) {
     return all.filter((one) => one === value || rest.includes(one));
   };
   const result = eachBlock(doc, ids, { id, at, field }, flip);
-  const words = `${field.label} ${labelOf(field, value)} ${on ? "on" : "off"}`;
+  const name = field.label.toLowerCase();
+  const words = isLocked(block, field)
+    ? `${name} fixed to ${labelOf(field, value)}`
+    : `${name} ${labelOf(field, value)} ${on ? "on" : "off"}`;
   return [result, `${titles(doc, ids)}: ${words}`];
 }
 
@@ -146,10 +158,11 @@ export function setLock(doc, ids, { id, at, field }) {
     return { ...block, [LOCKS]: locks, [field.name]: [largest(values)] };
   };
   const result = eachWhole(doc, ids, { id, at, field }, each);
-  return [
-    result,
-    `${titles(doc, ids)}: ${field.label} ${lock ? "fixed to one value" : "free again"}`,
-  ];
+  const now = chosen(blocksOf(result.stages[position(doc, id)])[at], field);
+  const values = now.map((value) => labelOf(field, value)).join(", ");
+  const name = field.label.toLowerCase();
+  const words = lock ? `${name} fixed to ${values}` : `${name} free again: ${values}`;
+  return [result, `${titles(doc, ids)}: ${words}`];
 }
 
 /** One more family for the slots of a stage. */

@@ -3,10 +3,12 @@
 
 import { labelled, oneOf, stepper } from "./controls.js";
 import { h } from "./dom.js";
+import { labelOf } from "./edits.js";
 import { heat, problems } from "./found.js";
+import { hint } from "./hint.js";
 import { icon } from "./icons.js";
 import { partOf } from "./model.js";
-import { said } from "./odd.js";
+import { counted, said } from "./odd.js";
 
 const number = (name, label, least, most, step = 1) => ({ name, label, least, most, step });
 const pick = (name, label, values, labels) => ({ name, label, values, labels });
@@ -95,8 +97,9 @@ export function fixedCard(view, name, figures) {
         )
       : h(
           "div",
-          { class: "row" },
+          { class: "row", "data-place": "shape" },
           shown.map((field) => control(view, name, field, values[field.name])),
+          hint(view, name, "shape"),
         ),
     problems(figures),
     h("div", { class: "foot" }, heat(view, figures)),
@@ -111,8 +114,8 @@ function foldProps(name, folded) {
 
 function words(field, value) {
   if (value === undefined) return "–";
-  const index = (field.values ?? []).indexOf(value);
-  return said(field.labels?.[index] ?? value);
+  if (!field.values) return typeof value === "number" ? counted(value) : said(value);
+  return labelOf(field, value);
 }
 
 function control(view, card, field, value) {

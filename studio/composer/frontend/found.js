@@ -58,6 +58,11 @@ export function heat(view, figures) {
     "div",
     { class: "heat" },
     h("span", { class: "gauge", style: { "--share": Math.min(share, 1) } }),
-    h("span", { class: "share" }, `${percent(share)} of ${HEAT[view.heat]}`),
+    h(
+      "span",
+      { class: "share", title: `Share of the ${HEAT[view.heat]} of the median network` },
+      `${percent(share)} of ${HEAT[view.heat]}`,
+      h("span", { class: "hidden" }, " of the median network"),
+    ),
   );
 }

@@ -2,8 +2,9 @@
 // and not while somebody types.
 
 import { ACTIONS, copyStages, deleteStages, duplicateStages, pasteStages } from "./actions.js";
-import { shiftStages, toggleSelection } from "./actions.js";
+import { atEnd, shiftStages, toggleSelection } from "./actions.js";
 import { order } from "./model.js";
+import { walk } from "./palette.js";
 
 const ARROWS = { ArrowUp: -1, ArrowDown: 1 };
 
@@ -17,12 +18,12 @@ export function onKey(composer, event) {
     inField(composer, event);
     return;
   }
-  if (target.closest(".over")) return;
-  const done =
-    everywhere(composer, event) ||
-    inPanel(composer, event) ||
-    inPalette(event) ||
-    inCanvas(composer, event);
+  const done = target.closest(".over")
+    ? inPalette(event)
+    : everywhere(composer, event) ||
+      inPanel(composer, event) ||
+      inPalette(event) ||
+      inCanvas(composer, event);
   if (!done) return;
   event.preventDefault();
   event.stopPropagation();
@@ -36,7 +37,10 @@ function inField(composer, event) {
     event.preventDefault();
     const [action, ...rest] = values.act;
     target.value = target.defaultValue;
-    ACTIONS[action](composer, ...rest, { by: -ARROWS[key] * values.by });
+    const by = -ARROWS[key] * values.by;
+    const end = by > 0 ? values.most : values.least;
+    if (Number(target.value) === end) atEnd(composer, target, end);
+    else ACTIONS[action](composer, ...rest, { by });
   } else if (key === "Escape" && name !== "find") {
     target.value = target.defaultValue;
     composer.focusCard(composer.current);
@@ -66,11 +70,8 @@ function inPanel(composer, event) {
 }
 
 function inPalette(event) {
-  if (!(event.key in ARROWS) || !event.target.matches(".block")) return false;
-  const all = [...event.target.closest(".groups").querySelectorAll(".block")];
-  const seen = all.filter((block) => block.offsetParent);
-  seen[seen.indexOf(event.target) + ARROWS[event.key]]?.focus();
-  return true;
+  const plain = !(event.ctrlKey || event.metaKey || event.altKey);
+  return plain && event.target.matches(".block") && walk(event.target, event.key);
 }
 
 function inCanvas(composer, event) {

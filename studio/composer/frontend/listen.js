@@ -6,7 +6,7 @@ import { Drag } from "./drag.js";
 import { picture } from "./icons.js";
 import { onKey } from "./keys.js";
 import { blocksOf, order, position, titles } from "./model.js";
-import { find } from "./palette.js";
+import { find, reach } from "./palette.js";
 import { familyOf } from "./slot.js";
 
 /** Connects a composer with the mouse, the finger, the pen and the keyboard. */
@@ -82,6 +82,7 @@ function onInput(composer, event) {
 }
 
 function onFocus(composer, event) {
+  if (event.target.matches(".block")) reach(event.target);
   const name = cardOf(event.target)?.dataset.card;
   if (composer.drawing || !name) return;
   composer.visited = true;

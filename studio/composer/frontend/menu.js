@@ -9,8 +9,10 @@ import { palette } from "./palette.js";
 const MARGIN = 8;
 
 export const KEYS = [
-  ["↑ ↓", "next card"],
-  ["Enter", "into a card; Tab moves on inside"],
+  ["↑ ↓", "next card; among the blocks the next block"],
+  ["Home, End", "the first or the last of them"],
+  ["Enter", "on a block: adds it"],
+  ["Enter", "on a card: into it; Tab moves on inside"],
   ["Esc", "back to the card"],
   ["Space", "select a card, or not"],
   ["Shift ↑ ↓", "select several"],
@@ -70,6 +72,14 @@ export function openKeys(root, anchor) {
 }
 
 function open(root, anchor, panel) {
+  // The browser closes it on Escape as well, but gives the focus back only after the next key.
+  panel.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    event.stopPropagation();
+    panel.hidePopover();
+    anchor.focus?.({ preventScroll: true });
+  });
   panel.addEventListener("toggle", (event) => {
     if (event.newState !== "closed") return;
     const inside = panel.contains(root.activeElement);

@@ -30,6 +30,13 @@ export const unwrap = (_, value) =>
 /** A number to reckon with. */
 export const numeric = (value, otherwise) => (typeof value === "number" ? value : otherwise);
 
+/** A number in groups of three from 1 000 up. */
+export function counted(value) {
+  const [whole, part] = String(value).split(".");
+  const groups = whole.replace(/\B(?=(\d{3})+$)/g, "\u202f");
+  return part === undefined ? groups : `${groups}.${part}`;
+}
+
 /** Any JSON value in a few characters. */
 export function said(value) {
   const text = typeof value === "object" ? JSON.stringify(value, unwrap) : String(value ?? "–");

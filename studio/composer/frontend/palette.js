@@ -34,25 +34,50 @@ export function palette(catalogue, { act, drag, id }) {
       h(
         "ul",
         { "aria-labelledby": `${id}-${index}` },
-        families.map((family) => h("li", { "data-words": words(family) }, item(family, act, drag))),
+        families.map((family, at) => {
+          const block = item(family, { act, drag, first: index === 0 && at === 0 });
+          return h("li", { "data-words": words(family) }, block);
+        }),
       ),
     );
   return h(
     "div",
     { class: "blocks" },
     catalogue.length > MANY ? search : null,
-    h("div", { class: "groups" }, groups(catalogue).map(group)),
+    h(
+      "div",
+      { class: "groups", role: "toolbar", "aria-label": "Blocks" },
+      groups(catalogue).map(group),
+    ),
     h("p", { class: "none", hidden: true }, "No block is called that."),
   );
 }
 
-function item(family, act, drag) {
+/** Makes `block` the one that Tab reaches; arrow keys walk to the others. */
+export function reach(block) {
+  for (const one of block.closest(".groups").querySelectorAll(".block")) one.tabIndex = -1;
+  block.tabIndex = 0;
+}
+
+/** Whether `key` walks through the blocks; if so the focus goes on from `block`. */
+export function walk(block, key) {
+  const all = [...block.closest(".groups").querySelectorAll("li:not([hidden]) > .block")];
+  const at = all.indexOf(block);
+  const [before, after] = [Math.max(at - 1, 0), Math.min(at + 1, all.length - 1)];
+  const keys = { ArrowUp: before, ArrowLeft: before, ArrowDown: after, ArrowRight: after };
+  const to = { ...keys, Home: 0, End: all.length - 1 }[key];
+  all[to]?.focus();
+  return to !== undefined;
+}
+
+function item(family, { act, drag, first }) {
   const source = family.source ? ` (${family.source})` : "";
   return h(
     "button",
     {
       class: "block",
       type: "button",
+      tabindex: first ? "0" : "-1",
       title: `${family.about ?? ""}${source}`,
       act: [act, family.family],
       "data-family": drag ? family.family : null,
@@ -83,4 +108,6 @@ export function find(blocks, text) {
     found += items.filter((one) => !one.hidden).length;
   }
   blocks.querySelector(".none").hidden = found > 0;
+  const seen = [...blocks.querySelectorAll("li:not([hidden]) > .block")];
+  if (seen.length && !seen.some((block) => block.tabIndex === 0)) reach(seen[0]);
 }

@@ -5,9 +5,13 @@ import { h } from "./dom.js";
 import { isLocked, labelOf, offered } from "./edits.js";
 import { colour, icon, picture } from "./icons.js";
 import { chosen, ID } from "./model.js";
+import { hint } from "./hint.js";
 import { isOdd, oddValue, said } from "./odd.js";
 
 const MOST_CHIPS = 48;
+
+/** How the sentence about a field without any choice begins, here and from the server. */
+export const EMPTY = "Choose at least one ";
 
 const unknown = (name) => ({
   family: name,
@@ -74,7 +78,7 @@ function fieldRow(view, { id, at, block, field, family, figures, title }) {
   );
   return h(
     "div",
-    { class: now.length ? "field" : "field refused" },
+    { class: now.length ? "field" : "field refused", "data-place": `${at} ${field.name}` },
     h(
       "div",
       { class: "label" },
@@ -87,13 +91,14 @@ function fieldRow(view, { id, at, block, field, family, figures, title }) {
       offered(field, block).slice(0, MOST_CHIPS).map(one),
       field.free && !disabled ? freeValue(field, { id, at, label }) : null,
     ),
+    hint(view, id, `${at} ${field.name}`),
     now.length
       ? null
       : h(
           "p",
           { class: "refusal" },
           icon("wrong"),
-          `Choose at least one ${field.label.toLowerCase()}.`,
+          `${EMPTY}${field.label.toLowerCase()}.`,
         ),
   );
 }
