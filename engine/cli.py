@@ -6,11 +6,13 @@ where the log is; 128 + the signal's number where a signal ended the command.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -19,13 +21,21 @@ from typing import Any, NoReturn
 import click
 
 import engine
+from engine import cli_front as fronts
 from engine import cli_output as output
 from engine import cli_runs as runs
 from engine import cli_studio as server
+from engine.cli_trust import trust
+from engine.cli_why import why
 from engine.cost import network_cost
 from engine.errors import RunError, StudioError
+from engine.limits import UNITS, Limits
+from engine.methods import DEFAULT, DEFAULT_FRONT, FRONTS, METHODS
 from engine.presets import figures, load_space, names, summary
+from engine.recipe import Recipe, with_usual_lr
 from engine.spec import DeviceChoice, ExportSpec, ProfileSpec, RunSpec, TrainSpec
+
+LIMITED = {name: unit for name, unit in UNITS.items() if name != "latency_ms"}
 
 workspace_option = click.option(
     "--workspace",
@@ -51,6 +61,18 @@ epochs_option = click.option("--epochs", type=int, help="Passes over the images.
 arch_option = click.option(
     "--arch", required=True, metavar="ARCH|best", help="An architecture; best: within the limit."
 )
+
+
+def limit_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options for limits beside latency, by the names of `Limits`."""
+    for name, (what, *_) in reversed(LIMITED.items()):
+        option = f"--max-{name.replace('_', '-')}"
+        command = click.option(option, name, type=click.IntRange(min=1), help=f"Most {what}.")(
+            command
+        )
+    return command
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 run_argument = click.argument("run", type=click.IntRange(min=1))
 
@@ -103,7 +125,23 @@ def profile(
 @device_option
 @click.option("--latency-ms", "limit", required=True, type=float, help="Latency limit in ms.")
 @threads_option
-@click.option("--strategy", default="single_path", show_default=True, help="How to search.")
+@click.option(
+    "--strategy",
+    default=DEFAULT,
+    show_default=True,
+    metavar="|".join(METHODS),
+    help="How to search.",
+)
+@click.option("--mode", default="", help="A mode of the strategy; its usual one if not given.")
+@click.option(
+    "--front-by",
+    default=DEFAULT_FRONT,
+    show_default=True,
+    metavar="|".join(FRONTS),
+    help="How the front is searched.",
+)
+@limit_options
+@click.option("--recipe", default="", metavar="JSON", help='As {"lr": 0.05, "mixup": 0.2}.')
 @epochs_option
 @click.option("--seed", default=0, show_default=True, type=int, help="Seed of all randomness.")
 @json_option
@@ -115,15 +153,28 @@ def search(  # noqa: PLR0913 - one parameter per option
     limit: float,
     threads: int,
     strategy: str,
+    mode: str,
+    front_by: str,
+    recipe: str,
     epochs: int | None,
     seed: int,
     as_json: bool,
+    **limits: int | None,
 ) -> None:
     """Search under a latency limit; prints the front and the best architecture within the limit."""
     from engine.data import parse_choice
 
     choices = load_space(space)[0], parse_choice(data), chosen_device(device, threads)
-    spec = RunSpec(*choices, limit, strategy=strategy, seed=seed)
+    spec = RunSpec(
+        *choices,
+        limit,
+        strategy=strategy,
+        mode=mode,
+        seed=seed,
+        limits=Limits(**limits),
+        recipe=recipe_of(recipe),
+        front=front_by,
+    )
     spec = spec if epochs is None else replace(spec, epochs=epochs)
     done = runs.start(runs.opened(folder), spec)
     output.show(output.search(done), output.search_text, as_json)
@@ -142,11 +193,30 @@ def resume(run: int, folder: Path, as_json: bool) -> None:
 @cli.command()
 @run_argument
 @workspace_option
+@click.option("--latency-ms", "limit", type=float, help="Another latency limit in ms.")
+@limit_options
+@click.option("--pin", "pins", multiple=True, metavar="LAYER=OP,…", help="Choices a layer keeps.")
+@click.option("--ban", "bans", multiple=True, metavar="LAYER=OP", help="Choices it must not have.")
+@click.option("--like", default="", metavar="ARCH", help="Networks that differ little from this.")
 @json_option
-def front(run: int, folder: Path, as_json: bool) -> None:
-    """Print what a search has found so far."""
+def front(
+    run: int,
+    folder: Path,
+    limit: float | None,
+    pins: tuple[str, ...],
+    bans: tuple[str, ...],
+    like: str,
+    as_json: bool,
+    **limits: int | None,
+) -> None:
+    """Print what a search has found so far, or the new front of other wishes, without training."""
     done = runs.searched(runs.existing(folder), run)
-    output.show(output.search(done), output.search_text, as_json)
+    asked = Limits(**limits)
+    if limit is None and not (pins or bans or like or asked.asked()):
+        output.show(output.search(done), output.search_text, as_json)
+        return
+    wish = fronts.wish(done, limit, asked, pins=pins, bans=bans, like=like)
+    output.show(fronts.document(done, wish), fronts.text, as_json)
 
 
 @cli.command()
@@ -227,6 +297,18 @@ def checked(text: str) -> dict[str, Any]:
     return {"size": space.size(), **ends, "golden": golden, "golden_matches": matches}
 
 
+def recipe_of(text: str) -> Recipe | None:
+    """The recipe in a JSON text, None for ""; RunError for anything that is none."""
+    if not text:
+        return None
+    try:
+        return Recipe(**with_usual_lr(json.loads(text)))
+    except (ValueError, TypeError) as error:
+        raise RunError(
+            f"recipe: must be a JSON object of its fields ({error}), got {text!r}."
+        ) from error
+
+
 def chosen_device(name: str, threads: int) -> DeviceChoice:
     """The device so named, known to exist; StudioError if there is none of that name."""
     from engine.devices import DEVICES
@@ -234,6 +316,10 @@ def chosen_device(name: str, threads: int) -> DeviceChoice:
     if name not in DEVICES:
         raise RunError(f"device: must be one of {', '.join(DEVICES)}, got {name!r}.")
     return DeviceChoice(name, threads)
+
+
+cli.add_command(trust)
+cli.add_command(why)
 
 
 def main() -> NoReturn:

@@ -11,197 +11,60 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from engine.facts import (
+    Calibrated,
+    Conflicts,
+    DataReady,
+    EpochEnd,
+    Evaluated,
+    Event,
+    Exported,
+    Failed,
+    Filtered,
+    Finished,
+    Foreseen,
+    Ghost,
+    Learned,
+    Measured,
+    Progress,
+    Resumed,
+    Screened,
+    StandAlone,
+    Trained,
+    Trusted,
+    Warned,
+)
 from engine.pareto import front
 
-
-@dataclass(frozen=True, slots=True)
-class Resumed:
-    """The worker starts, or starts again, from the checkpoint of `step` (0: from the beginning)."""
-
-    step: int
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Step `step` of `steps` is complete; written by the run loop only, before the checkpoint."""
-
-    step: int
-    steps: int
-    phase: str
-
-
-@dataclass(frozen=True, slots=True)
-class DataReady:
-    """The images are read and split; `hash` covers images, labels and splits, `splits` sizes."""
-
-    name: str
-    hash: str
-    classes: tuple[str, ...]
-    splits: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Calibrated:
-    """The device's table and calibration are there: provenance, held-out error, range in ms."""
-
-    device: dict[str, Any]
-    prediction: dict[str, Any]
-    fastest_ms: float
-    median_ms: float
-    slowest_ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class EpochEnd:
-    """One pass over the weights split.
-
-    `gates`: per slot (kernel…, expand…, excitation where it is a choice, layer), 0..1;
-    `modelled_ms`: expected latency under the gates; `penalty`: the latency term of the loss;
-    `threshold_grads`: per slot, norm of the gradient of its thresholds.
-    """
-
-    phase: str
-    epoch: int
-    loss: float
-    modelled_ms: float
-    penalty: float
-    gates: tuple[tuple[float, ...], ...]
-    threshold_grads: tuple[float, ...]
-    accuracy: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluated:
-    """An architecture with shared weights: accuracy on the architecture split, predicted ms.
-
-    `recipe` is the digest of how the weights were trained; only figures of one recipe compare.
-    """
-
-    arch: str
-    proxy_accuracy: float
-    predicted_ms: float
-    params: int
-    macs: int
-    peak_bytes: int = 0
-    recipe: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Filtered:
-    """How many networks the limits were asked about so far, and how many each of them refused."""
-
-    asked: int
-    refused: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Learned:
-    """A predictor of proxy accuracy, as JSON coefficients, and its mean error on held-out ones."""
-
-    predictor: dict[str, Any]
-    error: float
-    n: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ghost:
-    """An architecture that a predictor thinks well of and that nobody has evaluated."""
-
-    arch: str
-    proxy_accuracy: float
-    predicted_ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class Foreseen:
-    """The front that the predictor sees now; takes the place of what it saw before."""
-
-    ghosts: tuple[dict[str, Any], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """An architecture's ONNX file on the device: percentiles of all runs, p50 of every session."""
-
-    arch: str
-    p50_ms: float
-    p90_ms: float
-    p99_ms: float
-    runs: int
-    sessions: tuple[float, ...]
-
-    @property
-    def worst_ms(self) -> float:
-        """The slowest session's p50: what a limit is held against."""
-        return max(self.sessions)
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """One architecture with weights of its own.
-
-    `accuracy`: architecture split; `test_accuracy`: test split, used once per training.
-    """
-
-    arch: str
-    mode: str
-    proxy_accuracy: float | None
-    accuracy: float
-    test_accuracy: float
-    seconds: float
-    recipe: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """An archive is written, at `archive` below the workspace; `report` is its report.json."""
-
-    arch: str
-    archive: str
-    report: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Warned:
-    """Something the user should know: what is done less well than asked, and why."""
-
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The run ended in an error; `trace` is for the log, never for the page."""
-
-    message: str
-    hint: str = ""
-    trace: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The run ended as it should; `seconds` counts computing, pauses and crashes not included."""
-
-    reason: str
-    seconds: float
-
-
-Event = (
-    Resumed
-    | Progress
-    | DataReady
-    | Calibrated
-    | EpochEnd
-    | Evaluated
-    | Filtered
-    | Learned
-    | Foreseen
-    | Measured
-    | Trained
-    | Exported
-    | Warned
-    | Failed
-    | Finished
-)
+__all__ = [
+    "KINDS",
+    "Calibrated",
+    "Candidate",
+    "Conflicts",
+    "DataReady",
+    "EpochEnd",
+    "Evaluated",
+    "Event",
+    "Exported",
+    "Failed",
+    "Filtered",
+    "Finished",
+    "Foreseen",
+    "Ghost",
+    "Learned",
+    "Measured",
+    "Progress",
+    "Resumed",
+    "Screened",
+    "StandAlone",
+    "Trained",
+    "Trusted",
+    "View",
+    "Warned",
+    "fold",
+    "from_payload",
+    "to_payload",
+]
 
 KINDS: dict[str, type[Event]] = {
     cls.__name__: cls
@@ -215,14 +78,39 @@ KINDS: dict[str, type[Event]] = {
         Filtered,
         Learned,
         Foreseen,
+        Screened,
+        Conflicts,
         Measured,
         Trained,
+        StandAlone,
+        Trusted,
         Exported,
         Warned,
         Failed,
         Finished,
     )
 }
+
+
+LATEST: dict[type[Event], str] = {
+    DataReady: "data",
+    Calibrated: "calibrated",
+    Failed: "failed",
+    Finished: "finished",
+    Filtered: "filtered",
+    Learned: "learned",
+    Foreseen: "foreseen",
+    Trusted: "trusted",
+    Screened: "screened",
+}
+"""Kinds of which a view keeps the latest, and where."""
+
+LISTED: dict[type[Event], str] = {
+    Trained: "trained",
+    StandAlone: "stand_alone",
+    Exported: "exported",
+}
+"""Kinds of which a view keeps all, and where."""
 
 
 def to_payload(event: Event) -> dict[str, Any]:
@@ -285,10 +173,14 @@ class View:
     epochs: list[EpochEnd] = field(default_factory=list)
     candidates: dict[str, Candidate] = field(default_factory=dict)
     trained: list[Trained] = field(default_factory=list)
+    stand_alone: list[StandAlone] = field(default_factory=list)
+    trusted: Trusted | None = None
     exported: list[Exported] = field(default_factory=list)
     filtered: Filtered | None = None
     learned: Learned | None = None
     foreseen: Foreseen | None = None
+    screened: Screened | None = None
+    conflicts: dict[str, Conflicts] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     failed: Failed | None = None
     finished: Finished | None = None
@@ -368,29 +260,11 @@ def _apply(view: View, event: Event) -> None:
             )
         case Measured(arch):
             view.candidates[arch] = replace(view.candidates[arch], measured=event)
-        case Trained():
-            view.trained.append(event)
-        case Exported():
-            view.exported.append(event)
         case Warned(message):
             view.warnings.append(message)
-        case _:
-            _keep_latest(view, event)
-
-
-def _keep_latest(view: View, event: Event) -> None:
-    match event:
-        case DataReady():
-            view.data = event
-        case Calibrated():
-            view.calibrated = event
-        case Failed():
-            view.failed = event
-        case Finished():
-            view.finished = event
-        case Filtered():
-            view.filtered = event
-        case Learned():
-            view.learned = event
-        case Foreseen():
-            view.foreseen = event
+        case Conflicts(slot):
+            view.conflicts[slot] = event
+        case _ if type(event) in LISTED:
+            getattr(view, LISTED[type(event)]).append(event)
+        case _ if type(event) in LATEST:
+            setattr(view, LATEST[type(event)], event)

@@ -17,7 +17,6 @@ from engine.latency import LatencyModel, gene_ms
 from engine.pareto import crowding, ranks
 from engine.space import Arch, SearchSpace
 
-SLACK = 1.25  # of the limit: up to there the front is worth seeing
 MAX_TRIES = 50  # attempts at one child that is new; then the space is taken as exhausted
 
 
@@ -57,7 +56,7 @@ class Evolution:
                 child = self._child(elite, finalists, rng)
                 if child in self.told or child in asked:
                     continue
-                if self.filter.admits(child, slack=SLACK):
+                if self.filter.admits(child, slack=self.filter.slack):
                     asked.append(child)
                     break
         return asked

@@ -17,17 +17,22 @@ from engine.limits import UNITS, Limits, told
 from engine.space import Arch, SearchSpace
 from engine.stage import SKIP, op_cost
 
+SLACK = 1.25
 DRAWN, FEWEST = 10_000, 1e-4  # networks drawn to see what share of a space the limits leave
 
 
 @dataclass(slots=True)
 class Filter:
-    """The limits of one search on one space: `admits(arch)` in the order of what asking costs."""
+    """The limits of one search on one space: `admits(arch)` in the order of what asking costs.
+
+    `slack`: up to so many times the latency limit a front is worth seeing.
+    """
 
     space: SearchSpace
     latency: LatencyModel
     limit_ms: float
     limits: Limits = field(default_factory=Limits)
+    slack: float = SLACK
     asked: int = 0
     refused: dict[str, int] = field(default_factory=dict)
 

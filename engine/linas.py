@@ -9,12 +9,13 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 
 import numpy as np
 
 from engine.encoding import Encoder, Floats, Ints
 from engine.events import Event, Foreseen, Ghost, Learned
-from engine.evolution import SLACK, move_to
+from engine.evolution import move_to
 from engine.filter import Filter
 from engine.pareto import crowding, front, ranks
 from engine.predictor import Predictor, fit
@@ -22,6 +23,7 @@ from engine.space import Arch
 
 FIRST = 48  # networks judged before anything is learned from them
 PREDICTED, POPULATION = 20_000, 100
+THIN = 120  # members that a predicted front keeps
 GHOSTS = 40  # of the predicted front that are shown
 MAX_TRIES = 50
 
@@ -58,7 +60,7 @@ def propose(
     known: Ints | None = None,
     predicted: int = PREDICTED,
 ) -> Foresight:
-    """The predicted front within the limits (latency: up to SLACK times) after `predicted` looks.
+    """The predicted front within the limits (latency: its slack times) after `predicted` looks.
 
     `known` rows (n, genes) join the first population. NSGA-II with uniform crossover, mutation at
     one gene in ten, and domination by constraint: less excess over the limits beats more.
@@ -66,13 +68,14 @@ def propose(
     rng = np.random.default_rng(seed)
     choose = _Choices(encoder, allowed or {})
     first = choose.sample(POPULATION, rng)
+    judge = partial(_judged, encoder, predictor, kept)
     if known is not None and len(known):
         first = np.concatenate([choose.clamp(known, rng), first])
-    pool = _judged(encoder, predictor, kept, first)
+    pool = judge(first)
     seen = [pool]
     for _ in range(max(1, predicted // POPULATION - 1)):
         pool = _survivors(pool)
-        child = _judged(encoder, predictor, kept, _children(pool.at, choose, rng))
+        child = judge(_children(pool.at, choose, rng))
         seen.append(child)
         pool = _joined([pool, child])
     return _front_of(encoder, kept, _joined(seen))
@@ -99,7 +102,7 @@ class _Choices:
 
 def _judged(encoder: Encoder, predictor: Predictor, kept: Filter, at: Ints) -> _Predicted:
     ms = encoder.total("latency_ms", at)
-    excess = np.maximum(0.0, ms / (SLACK * kept.limit_ms) - 1)
+    excess = np.maximum(0.0, ms / (kept.slack * kept.limit_ms) - 1)
     for name, most in kept.limits.asked().items():
         if name == "peak_bytes":
             found = encoder.peak_bytes(at)
@@ -143,8 +146,9 @@ def _children(at: Ints, choose: _Choices, rng: np.random.Generator) -> Ints:
 def _front_of(encoder: Encoder, kept: Filter, seen: _Predicted) -> Foresight:
     inside = np.flatnonzero(seen.excess == 0)
     chosen = front(list(inside), lambda i: (float(seen.ms[i]), -float(seen.accuracy[i])))
-    archs = {int(i): encoder.arch(seen.at[i]) for i in chosen}
-    rows = [i for i, arch in archs.items() if kept.admits(arch, slack=SLACK)]
+    thin = np.linspace(0, len(chosen) - 1, min(THIN, len(chosen))).round().astype(int)
+    archs = {int(chosen[k]): encoder.arch(seen.at[chosen[k]]) for k in thin}
+    rows = [i for i, arch in archs.items() if kept.admits(arch, slack=kept.slack)]
     return Foresight(tuple(archs[i] for i in rows), seen.accuracy[rows], seen.ms[rows])
 
 
@@ -236,7 +240,7 @@ class Linas:
                 arch = kept.fit(arch, rng)
                 if arch in self.told or arch in asked:
                     continue
-                if kept.admits(arch, slack=SLACK):
+                if kept.admits(arch, slack=kept.slack):
                     asked.append(arch)
                     break
         return asked

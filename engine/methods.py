@@ -71,7 +71,10 @@ METHODS: dict[str, Method] = {
         "NetAdapt",
         "Starts from a trained network and shrinks it step by step to the limit.",
         "Yang et al. 2018, as used by MobileNetV3, arXiv:1905.02244",
-        {"largest": "starts from the largest network of the space"},
+        {
+            "per_ms": "keeps the change that loses the least accuracy for what it saves",
+            "accuracy": "keeps the change that leaves the most accurate network",
+        },
     ),
     "random_search": Method(
         "Random search",
@@ -92,6 +95,9 @@ FRONTS = {
     "linas": "few are judged, a predictor learns from them and proposes the next (LINAS)",
     "evolution": "each generation descends from the best before it (NSGA-II)",
 }
+
+
+DEFAULT_FRONT = "evolution"
 
 
 def require_method(strategy: str, mode: str) -> str:

@@ -1,12 +1,12 @@
 """Shared weights of a slot whose ops are no gated superkernel: slices, and several paths.
 
 Ops of one path (`Block.path`) are slices of the largest of them: first channels, centre taps.
-Ops of different paths share nothing. Nothing here can be switched by gates, only chosen.
+Ops of different paths share nothing. Nothing here can be switched by gates, only chosen or mixed.
 """
 
 from __future__ import annotations
 
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,16 @@ from torch.func import functional_call
 
 from engine.modules import chain
 from engine.stage import SKIP, Slot
+
+
+class Mixture(NamedTuple):
+    """What a slot is told to mix: each op's share of its output, a scalar tensor.
+
+    Ops in `quiet` answer without keeping what their own gradients would need.
+    """
+
+    shares: dict[str, Tensor]
+    quiet: frozenset[str] = frozenset()
 
 
 class SharedPath(nn.Module):
@@ -74,9 +84,24 @@ class Paths(nn.Module):
         """The path that `op` belongs to."""
         return cast(SharedPath, self.paths[self.number[op]])
 
-    def forward(self, x: Tensor, how: str) -> Tensor:
-        """What the child with the op `how` computes; skip is the identity."""
+    def forward(self, x: Tensor, how: str | Mixture) -> Tensor:
+        """What the child with the op `how` computes, or a mixture of that; skip is the identity."""
+        if isinstance(how, Mixture):
+            return self._mixed(x, how)
         return x if how == SKIP else cast(Tensor, self.path(how)(x, how))
+
+    def _mixed(self, x: Tensor, mixture: Mixture) -> Tensor:
+        """Sum of what the ops compute, each times its share; ops that are not named do not run."""
+        parts = []
+        for op, share in mixture.shares.items():
+            kept = torch.is_grad_enabled() and op not in mixture.quiet
+            with torch.set_grad_enabled(kept):
+                out = self.forward(x, op)
+            parts.append(share * (out if kept else out.detach()))
+        total = parts[0]
+        for part in parts[1:]:
+            total = total + part
+        return total
 
     def copy_into(self, layer: nn.Sequential, op: str) -> None:
         """Copies the slices of `op` into a built layer."""

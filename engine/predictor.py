@@ -47,7 +47,8 @@ class Predictor:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; `from_json` is its inverse."""
-        return asdict(self)
+        support = [list(row) for row in self.support]
+        return asdict(self) | {"coef": list(self.coef), "support": support}
 
     @staticmethod
     def from_json(document: Mapping[str, Any]) -> Predictor:

@@ -11,9 +11,10 @@ from typing import Any
 from engine.errors import RunError
 
 OPTIMIZERS = ("sgd", "adamw", "rmsprop")
+USUAL_LR = {"sgd": 0.1, "adamw": 0.002, "rmsprop": 0.01}  # starting points, not tuned
 AUGMENTS = ("none", "shift", "shift+cutout")
 
-_RANGES: dict[str, tuple[float, float]] = {
+RANGES: dict[str, tuple[float, float]] = {
     "lr": (1e-12, 10.0),
     "weight_decay": (0.0, 1.0),
     "smoothing": (0.0, 0.5),
@@ -28,13 +29,14 @@ _RANGES: dict[str, tuple[float, float]] = {
 class Recipe:
     """Everything about training but the network, the images, the epochs and the seed.
 
-    lr: at the start, falling to zero along half a cosine. smoothing: of labels. mixup: alpha of its
-    beta distribution, 0 for none. augment: how training images are moved (mirroring depends on the
-    data). ema: decay of the moving average of weights that is judged, 0 for none. distill: share of
-    the loss that follows the largest network's answers, where there is one. drop_path: probability
-    that the last residual branch is left out at the end, rising linearly with time and with depth
-    (ScheduledDropPath). The shared weights of a search follow optimizer, lr, batch, weight decay,
-    smoothing, mixup and augment; the rest is for networks that are trained alone.
+    lr: at the start, falling to zero along half a cosine. smoothing: of labels. mixup: alpha of
+    its beta distribution, 0 for none. augment: how training images are moved; "none" leaves
+    them as they are, else they are also mirrored where the data allows. ema: decay of the
+    moving average of weights that is judged, 0 for none. distill: share of the loss that
+    follows the largest network's answers, where there is one. drop_path: probability that the
+    last residual branch is left out at the end, rising linearly with time and with depth
+    (ScheduledDropPath). The shared weights of a search follow optimizer, lr, batch, weight
+    decay, smoothing, mixup and augment; the rest is for networks that are trained alone.
     """
 
     lr: float = 0.1
@@ -49,7 +51,7 @@ class Recipe:
     drop_path: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, (least, most) in _RANGES.items():
+        for name, (least, most) in RANGES.items():
             value = getattr(self, name)
             if not (_number(value) and least <= value <= most):
                 raise RunError(f"recipe: {name} must be from {least:g} to {most:g}, got {value!r}.")
@@ -70,6 +72,12 @@ class Recipe:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; `Recipe(**document)` is its inverse."""
         return asdict(self)
+
+
+def with_usual_lr(asked: dict[str, Any]) -> dict[str, Any]:
+    """`asked`, with the learning rate usual for its optimiser where none is said."""
+    usual = USUAL_LR.get(asked.get("optimizer", "sgd"), USUAL_LR["sgd"])
+    return {"lr": usual, **asked}
 
 
 def recipe_for(images: int) -> Recipe:

@@ -35,6 +35,8 @@ from engine.strategies import SEPARATE, STRATEGIES, Strategy
 from engine.supernet import SuperNet
 from engine.train import use_threads
 
+RARE = 0.01  # a share of the space within the limits that is worth a word
+
 
 def search(spec: Spec, store: Store, clock: Clock) -> Iterator[Event]:
     """Runs or resumes a search; every event must be stored before the next is asked for."""
@@ -53,6 +55,8 @@ def search(spec: Spec, store: Store, clock: Clock) -> Iterator[Event]:
     elif (known := store.view(run_id).data) and known.hash != data.hash:
         raise DataError(f"data: the images of run {run_id} changed since it began.", "Search anew.")
     problem = open_problem(spec, space, data, latency)
+    if start == 0:
+        yield from _share(problem, device_name(spec))
     strategy = STRATEGIES[spec.strategy](problem)
     if state:
         restore(state, problem, strategy)
@@ -125,13 +129,29 @@ def _opening(
         )
 
 
+def _share(problem: Problem, device: str) -> Iterator[Event]:
+    """Says what share of the space keeps the limits; InfeasibleLimit if next to none does."""
+    share = problem.filter.require_possible(device, problem.spec.seed)
+    if share < RARE:
+        yield Warned(
+            f"Only about {100 * share:.2g} % of the networks drawn keep all limits: "
+            "the search looks there, and takes longer."
+        )
+
+
+def device_name(spec: RunSpec) -> str:
+    """What the device of a search is called."""
+    return open_device(spec.device).name
+
+
 def open_problem(
     spec: RunSpec, space: SearchSpace, data: Dataset, latency: LatencyModel
 ) -> Problem:
     """The bundle that a strategy works on; all randomness starts from the spec's seed."""
     use_threads(network_cost(space, space.largest()).macs)
-    splits = load_splits(data, flip=flips(spec.data), most=images_at_once(space))
-    recipe = spec.recipe or recipe_for(len(splits["weights"]))
+    recipe = spec.recipe or recipe_for(len(data.splits["weights"]))
+    most = images_at_once(space)
+    splits = load_splits(data, flip=flips(spec.data), most=most, recipe=recipe)
     require_memory(space, recipe.batch)
     torch.manual_seed(spec.seed)  # dropout draws from torch's own stream, saved in checkpoints too
     generator = torch.Generator().manual_seed(spec.seed)

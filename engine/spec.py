@@ -13,11 +13,13 @@ from typing import Any, ClassVar
 from engine import __version__
 from engine.errors import RunError
 from engine.limits import Limits, limits_from
-from engine.methods import DEFAULT, FRONTS, require_method
+from engine.methods import DEFAULT, DEFAULT_FRONT, FRONTS, require_method
 from engine.recipe import Recipe
 from engine.space import SearchSpace
 
 MAX_EPOCHS, MAX_THREADS, MAX_SEED = 10_000, 256, 2**31 - 1
+MAX_BATCHES = 1000
+MAX_SUBNETS, MAX_SEEDS = 100, 10  # a trust report trains every network with every seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class RunSpec:
     seed: int = 0
     limits: Limits = field(default_factory=Limits)
     recipe: Recipe | None = None
-    front: str = "evolution"
+    front: str = DEFAULT_FRONT
     version: str = __version__
 
     def __post_init__(self) -> None:
@@ -132,10 +134,58 @@ class ExportSpec:
     version: str = __version__
 
 
-Spec = RunSpec | ProfileSpec | DataSpec | TrainSpec | ExportSpec
+@dataclass(frozen=True, slots=True)
+class ConflictSpec:
+    """Looking for gradient conflicts in the shared weights of search `run`, over `batches`."""
+
+    kind: ClassVar[str] = "conflicts"
+
+    run: int
+    batches: int = 8
+    seed: int = 0
+    version: str = __version__
+
+    def __post_init__(self) -> None:
+        _whole("batches", self.batches, 1, MAX_BATCHES)
+        _whole("seed", self.seed, 0, MAX_SEED)
+
+
+@dataclass(frozen=True, slots=True)
+class TrustSpec:
+    """How far search `run` can be trusted: `subnets` networks are trained alone, from scratch.
+
+    Each with two disjoint sets of `seeds` seeds, which begin at `seed`.
+    """
+
+    kind: ClassVar[str] = "trust"
+
+    run: int
+    subnets: int = 8
+    seeds: int = 2
+    epochs: int = 20
+    seed: int = 0
+    version: str = __version__
+
+    def __post_init__(self) -> None:
+        _whole("networks", self.subnets, 8, MAX_SUBNETS)
+        _whole("seeds per set", self.seeds, 1, MAX_SEEDS)
+        _whole("epochs", self.epochs, 1, MAX_EPOCHS)
+        _whole("seed", self.seed, 0, MAX_SEED)
+
+
+Spec = RunSpec | ProfileSpec | DataSpec | TrainSpec | ExportSpec | ConflictSpec | TrustSpec
 
 SPECS: dict[str, type[Spec]] = {
-    cls.kind: cls for cls in (RunSpec, ProfileSpec, DataSpec, TrainSpec, ExportSpec)
+    cls.kind: cls
+    for cls in (
+        RunSpec,
+        ProfileSpec,
+        DataSpec,
+        TrainSpec,
+        ExportSpec,
+        ConflictSpec,
+        TrustSpec,
+    )
 }
 
 

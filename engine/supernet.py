@@ -2,8 +2,8 @@
 
 A slot is a superkernel (`superkernel`), or paths side by side where its ops cannot share one
 (`paths`). A forward is told what to use: an `Arch` (hard; only the chosen slices are computed, at
-the child's cost) or `Gates` (differentiable; everything is computed and switched, slots without
-gates are told an op).
+the child's cost), `Gates` (differentiable; everything is computed and switched, slots without
+gates are told an op), or a `Mixture` per slot (differentiable; the sum of what its ops compute).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from engine.build import build, build_layer, initialize, to_channels_last
-from engine.paths import Paths
+from engine.paths import Mixture, Paths
 from engine.space import SKIP, Arch, SearchSpace
-from engine.superkernel import Gates, SlotGates, SuperKernel
+from engine.superkernel import SlotGates, SuperKernel
 
 Kernel = SuperKernel | Paths
 
@@ -55,15 +55,16 @@ class SuperNet(nn.Module):
         """What holds the ops, one per slot."""
         return [cast(Kernel, module) for module in self.slots]
 
-    def forward(self, x: Tensor, how: Arch | Gates) -> Tensor:
-        """Logits of the subnet that `how` states, as an architecture or as gates."""
-        parts: Sequence[str | SlotGates] = how.ops if isinstance(how, Arch) else how
+    def forward(self, x: Tensor, how: Arch | Sequence[str | SlotGates | Mixture]) -> Tensor:
+        """Logits of the subnet that `how` states: an architecture, gates or mixtures of ops."""
+        parts: Sequence[str | SlotGates | Mixture] = how.ops if isinstance(how, Arch) else how
         h = self.stem(x)
         for kernel, part in zip(self.kernels(), parts, strict=True):
             if isinstance(kernel, SuperKernel):
+                assert not isinstance(part, Mixture), f"{kernel.slot.name} has gates, no paths"
                 h = kernel(h, part, self.leaky)
             else:
-                assert isinstance(part, str), f"{kernel.slot.name} has no gates"
+                assert not isinstance(part, SlotGates), f"{kernel.slot.name} has no gates"
                 h = kernel(h, part)
         logits: Tensor = self.head(h)
         return logits

@@ -23,6 +23,7 @@ from engine.run import flips, trained_supernet
 from engine.space import Arch
 from engine.spec import RunSpec, Spec, TrainSpec
 from engine.store import Store
+from engine.supernet import SuperNet
 from engine.train import accuracy, fit, recalibrate_bn, use_threads
 
 WEIGHTS = "model.safetensors"
@@ -37,14 +38,16 @@ def train(spec: Spec, store: Store, clock: Clock) -> Iterator[Event]:
     search, supernet = trained_supernet(store, spec.run)
     arch = supernet.space.require(Arch.parse(spec.arch))
     most = images_at_once(supernet.space)
-    splits = load_splits(same_data(store, spec.run, search), flip=flips(search.data), most=most)
+    data = same_data(store, spec.run, search)
+    recipe = search.recipe or recipe_for(len(data.splits["weights"]))
+    splits = load_splits(data, flip=flips(search.data), most=most, recipe=recipe)
     use_threads(network_cost(supernet.space, arch).macs)
     torch.manual_seed(spec.seed)
     generator = torch.Generator().manual_seed(spec.seed)
     network: nn.Module = supernet.subnet(arch)
     recalibrate_bn(network, splits["weights"])
     proxy = accuracy(network, splits["architecture"])
-    recipe = search.recipe or recipe_for(len(splits["weights"]))
+    teacher = _teacher(supernet, splits["weights"]) if recipe.distill > 0.0 else None
     if spec.mode == "finetune":
         recipe = _gentler(recipe)
     else:
@@ -56,6 +59,7 @@ def train(spec: Spec, store: Store, clock: Clock) -> Iterator[Event]:
         epochs=spec.epochs,
         generator=generator,
         tick=lambda share: clock.tick(share, f"epoch {int(share * spec.epochs) + 1}"),
+        teacher=teacher,
     )
     # Convolutions lie channels_last in memory, and files hold plain arrays.
     arrays = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
@@ -122,6 +126,13 @@ def _load(network: nn.Module, path: Path) -> None:
             "Train it again.",
         ) from error
     network.eval()
+
+
+def _teacher(supernet: SuperNet, split: Split) -> nn.Module:
+    """The largest network with the shared weights, ready to answer."""
+    network = supernet.subnet(supernet.space.largest())
+    recalibrate_bn(network, split)
+    return network
 
 
 def _gentler(recipe: Recipe) -> Recipe:

@@ -19,7 +19,16 @@ from pathlib import Path
 from engine.clock import Clock, OnStatus, Stopped
 from engine.errors import StudioError
 from engine.events import Event, Failed
-from engine.spec import DataSpec, ExportSpec, ProfileSpec, RunSpec, Spec, TrainSpec
+from engine.spec import (
+    ConflictSpec,
+    DataSpec,
+    ExportSpec,
+    ProfileSpec,
+    RunSpec,
+    Spec,
+    TrainSpec,
+    TrustSpec,
+)
 from engine.store import Store
 
 OK, FAULT, MISTAKE = 0, 1, 2
@@ -84,6 +93,14 @@ def _job(spec: Spec) -> Job:
             from engine.export import export
 
             return export
+        case ConflictSpec():
+            from engine.conflict_job import conflicts
+
+            return conflicts
+        case TrustSpec():
+            from engine.trust_job import judge
+
+            return judge
         case ProfileSpec() | DataSpec():
             from engine.jobs import JOBS
 

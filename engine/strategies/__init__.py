@@ -10,7 +10,14 @@ from typing import Any, Protocol
 
 from engine.events import Event
 from engine.problem import Problem
+from engine.strategies.fbnet import FBNet
+from engine.strategies.mnasnet import MnasNet
+from engine.strategies.netadapt import NetAdapt
+from engine.strategies.one_shot import OneShot
+from engine.strategies.proxyless import Proxyless
+from engine.strategies.random_search import RandomSearch
 from engine.strategies.single_path import SinglePath
+from engine.strategies.zero_cost import ZeroCost
 
 
 class Strategy(Protocol):
@@ -43,6 +50,13 @@ class Strategy(Protocol):
 
 STRATEGIES: dict[str, Callable[[Problem], Strategy]] = {
     "single_path": SinglePath,
+    "one_shot": OneShot,
+    "proxyless": Proxyless,
+    "fbnet": FBNet,
+    "mnasnet": MnasNet,
+    "netadapt": NetAdapt,
+    "random_search": RandomSearch,
+    "zero_cost": ZeroCost,
 }
 
 SEPARATE = frozenset({"proxyless", "fbnet"})

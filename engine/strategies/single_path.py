@@ -47,7 +47,7 @@ from engine.superkernel import (
     hard_gates,
 )
 from engine.thresholds import SharedRMS, Thresholds, by_gene, decisions, split
-from engine.train import cosine, finite, loss_of, set_lr, sgd
+from engine.train import cosine, finite, loss_of, optimizer_for, set_lr
 
 KEEP = 0.6  # probability that decision dropout keeps a decision
 AIM = 0.95  # the search aims at this share of the limit: decisions chatter around their target
@@ -90,7 +90,8 @@ class SinglePath:
         # In units of the relative norm a threshold must be able to travel from 0 past 1 within a
         # quarter of the search phase, however short that is.
         lr = min(0.1, max(0.01, 4.0 / (self.search * self.batches)))
-        return sgd(problem.supernet, problem.recipe), SharedRMS(self.thresholds.parameters(), lr)
+        weights = optimizer_for(problem.supernet, problem.recipe)
+        return weights, SharedRMS(self.thresholds.parameters(), lr)
 
     # -- the plan -----------------------------------------------------------------------------
 

@@ -23,10 +23,11 @@ from engine.batches import Split
 from engine.build import build
 from engine.epoch_log import EpochLog
 from engine.problem import Problem
+from engine.recipe import Recipe
 from engine.spec import DataChoice, DeviceChoice, RunSpec
 from engine.strategies.single_path import SinglePath
 from engine.supernet import SuperNet
-from engine.train import Recipe, sgd
+from engine.train import optimizer_for
 from tests.problems import macs_latency
 
 BATCH = 128
@@ -64,7 +65,7 @@ def variants() -> dict[str, Callable[[], object]]:
     strategy.target_ms = problem.limit_ms
     x, y = next(problem.splits["weights"].in_order(BATCH))
     log = EpochLog(len(strategy.tables))
-    uniform = sgd(problem.supernet, problem.recipe)
+    uniform = optimizer_for(problem.supernet, problem.recipe)
     space = problem.space
 
     def sampled_uniformly() -> None:
@@ -84,7 +85,7 @@ def child(problem: Problem, x: torch.Tensor, y: torch.Tensor) -> Callable[[], ob
     """A step of the largest network of the space, built on its own."""
     layers = problem.space.layers(problem.space.largest())
     network = build(layers, torch.Generator().manual_seed(0)).train()
-    optimizer = sgd(network, problem.recipe)
+    optimizer = optimizer_for(network, problem.recipe)
 
     def step() -> None:
         optimizer.zero_grad()

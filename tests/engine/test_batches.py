@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from engine.batches import Split, augment, load_splits
+from engine.batches import Split, augment, cut_out, load_splits, mix
 from engine.data import Dataset
 from engine.data.report import DataReport
+from engine.recipe import Recipe
 
 SIDE, SHIFT = 8, 2
 
@@ -204,3 +206,104 @@ def test_the_shift_is_an_eighth_of_the_side_and_flips_are_as_asked(prepared, sid
     for flip in (False, True):
         split = load_splits(prepared(side), flip=flip)["weights"]
         assert (split.shift, split.flip) == (shift, flip)
+
+
+# -- as a recipe says -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("how", "moved"),
+    [("none", (0, False, 0)), ("shift", (2, True, 0)), ("shift+cutout", (2, True, 8))],
+)
+def test_a_recipe_says_how_far_images_are_moved_and_what_is_cut_out(prepared, how, moved) -> None:
+    recipe = Recipe(augment=how, mixup=0.3)
+    for split in load_splits(prepared(), flip=True, recipe=recipe).values():
+        assert (split.shift, split.flip, split.cutout) == moved
+        assert (split.mixup, split.classes) == (0.3, 3)
+
+
+def test_images_without_augmentation_are_trained_on_as_they_are(prepared) -> None:
+    split = load_splits(prepared(), flip=True, recipe=Recipe(augment="none"))["weights"]
+    seen = torch.cat([x for x, _ in split.shuffled(10, seeded())])
+    assert torch.equal(seen.sort(0).values, split.ready(split.images).sort(0).values)
+
+
+def test_a_cut_out_square_is_the_mean_and_everything_else_stays() -> None:
+    x = torch.rand(500, 2, SIDE, SIDE, generator=seeded()) + 1
+    cut = cut_out(x, 4, seeded(1))
+    for image, was in zip(cut, x, strict=True):
+        rows, columns = (image == 0).all(0).nonzero().T
+        high, wide = rows.unique(), columns.unique()
+        assert len(rows) == len(high) * len(wide)  # a rectangle
+        assert (int(high[-1] - high[0]), int(wide[-1] - wide[0])) == (len(high) - 1, len(wide) - 1)
+        assert 2 <= len(high) <= 4
+        assert 2 <= len(wide) <= 4
+        gone = torch.zeros(SIDE, SIDE, dtype=torch.bool)
+        gone[rows, columns] = True
+        assert torch.equal(image[:, ~gone], was[:, ~gone])
+
+
+def test_every_pixel_is_cut_out_now_and_then_and_every_image_has_a_square_of_its_own() -> None:
+    x = torch.ones(3000, 1, SIDE, SIDE)
+    gone = (cut_out(x, 4, seeded()) == 0).float()
+    assert (gone.mean(0) > 0.05).all()
+    assert len({tuple(image.flatten().tolist()) for image in gone}) == SIDE * SIDE
+
+
+def test_training_batches_are_cut_out_after_they_are_normalised_and_judged_ones_never() -> None:
+    images = torch.full((60, 1, SIDE, SIDE), 255, dtype=torch.uint8)
+    moments = (torch.tensor([0.5]), torch.tensor([0.5]))
+    split = Split(images, torch.zeros(60, dtype=torch.long), *moments, 0, False, cutout=4)
+    x, _ = next(split.shuffled(60, seeded()))
+    assert set(x.unique().tolist()) == {0.0, 1.0}
+    assert x.is_contiguous(memory_format=torch.channels_last)
+    assert (next(split.in_order(60))[0] == 1).all()
+
+
+def test_mixed_images_and_labels_have_one_weight_and_one_partner_each() -> None:
+    x, shares = torch.eye(40)[:, :, None, None], torch.eye(40)  # every image tells its number
+    mixed, labels = mix(x, shares, 1.0, seeded())
+    assert torch.equal(mixed[:, :, 0, 0], labels)
+    assert torch.allclose(labels.sum(1), torch.ones(40))
+    own = labels.diagonal()
+    weight = float(own.min())
+    assert 0 < weight < 1
+    alone = (own == 1).int()  # its own partner
+    assert ((labels > 0).sum(1) == 2 - alone).all()
+    assert torch.allclose(own[alone == 0], torch.tensor(weight))
+
+
+@pytest.mark.parametrize("alpha", [0.001, 0.2, 1.0, 2.0])
+def test_weights_of_mixing_are_spread_as_a_beta_distribution(alpha) -> None:
+    x, shares, generator = torch.zeros(2, 1, 1, 1), torch.eye(2), seeded()
+    weights = []
+    while len(weights) < 1500:
+        own = float(mix(x, shares, alpha, generator)[1][0, 0])
+        weights.append(own)  # 1 where it meets itself, which halves what follows
+    assert all(0 <= w <= 1 for w in weights)
+    # Half of the time the partner is another: variance 1 / (4 (2a + 1)) about a mean of a half.
+    second = np.mean([(w - 1) ** 2 for w in weights])
+    assert second == pytest.approx(0.5 * (0.25 + 1 / (4 * (2 * alpha + 1))), rel=0.15)
+
+
+def test_training_batches_are_mixed_where_the_split_says_and_judged_ones_never() -> None:
+    split = replace(numbered(40), mixup=0.5, classes=41)
+    for x, y in split.shuffled(10, seeded()):
+        assert y.shape == (len(x), 41)
+        shades = (y * torch.arange(41)).sum(1)
+        assert torch.allclose(x[:, 0, 0, 0] * 255, shades, atol=1e-3)
+    assert torch.equal(next(split.in_order(40))[1], torch.arange(40))
+
+
+def test_mixed_and_cut_out_epochs_come_from_the_generator_alone() -> None:
+    images = torch.randint(0, 256, (30, 1, SIDE, SIDE), generator=seeded(), dtype=torch.uint8)
+    moments = (torch.tensor([0.5]), torch.tensor([0.5]))
+    labels = torch.arange(30) % 3
+    split = Split(images, labels, *moments, 1, True, cutout=4, mixup=0.4, classes=3)
+
+    def epoch(seed: int) -> list[Tensor]:
+        return [part for pair in split.shuffled(8, seeded(seed)) for part in pair]
+
+    first, _, again, other = epoch(3), torch.rand(5), epoch(3), epoch(4)
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not any(torch.equal(a, b) for a, b in zip(first, other, strict=True))

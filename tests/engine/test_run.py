@@ -290,7 +290,7 @@ def test_a_full_database_is_told_as_such_and_the_run_can_go_on(store, monkeypatc
 
 
 def test_an_unknown_strategy_is_a_mistake_that_names_the_known() -> None:
-    with pytest.raises(RunError, match="must be one of single_path, .*, got 'nope'"):
+    with pytest.raises(RunError, match=r"must be one of single_path, .*, got 'nope'"):
         replace(spec(), strategy="nope")
 
 

@@ -11,6 +11,7 @@ import pytest
 from engine.errors import RunError, SpaceError
 from engine.spec import (
     SPECS,
+    ConflictSpec,
     DataChoice,
     DataSpec,
     DeviceChoice,
@@ -18,6 +19,7 @@ from engine.spec import (
     ProfileSpec,
     Spec,
     TrainSpec,
+    TrustSpec,
     from_json,
     to_json,
 )
@@ -29,6 +31,8 @@ EXAMPLES: dict[str, Spec] = {
     "data": DataSpec(DataChoice("digits"), 16, 1),
     "train": TrainSpec(3, "k3e3-skip", "retrain", 7, 1),
     "export": ExportSpec(3, "k3e3-skip"),
+    "conflicts": ConflictSpec(3, 16, 5),
+    "trust": TrustSpec(3, 12, 3, 30, 7),
 }
 
 
@@ -67,6 +71,20 @@ def test_a_device_needs_at_least_one_thread():
 def test_training_knows_two_modes():
     with pytest.raises(RunError, match="mode: must be finetune or retrain"):
         TrainSpec(1, "k3e3", "warm")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"subnets": 7}, "networks: must be a whole number from 8 to 100, got 7"),
+        ({"seeds": 0}, "seeds per set: must be a whole number from 1 to 10, got 0"),
+        ({"epochs": 0}, "epochs: must be a whole number from 1"),
+        ({"seed": 2**31}, "seed: must be a whole number from 0"),
+    ],
+)
+def test_a_trust_report_that_would_say_nothing_is_refused(changes: dict[str, Any], message: str):
+    with pytest.raises(RunError, match=message):
+        TrustSpec(**{"run": 1, **changes})
 
 
 def test_an_unknown_kind_lists_the_known_ones():

@@ -24,9 +24,9 @@ from engine.train import (
     accuracy,
     cosine,
     fit,
+    optimizer_for,
     recalibrate_bn,
     set_lr,
-    sgd,
     use_threads,
 )
 from tests.problems import toy_problem, toy_space, toy_splits
@@ -181,7 +181,7 @@ def trained_weights() -> dict[str, Tensor]:
     """Shared weights of the toy space after the largest network was trained on the toy images."""
     problem = toy_problem()
     supernet, split = problem.supernet, problem.splits["weights"]
-    optimizer = sgd(supernet, problem.recipe)
+    optimizer = optimizer_for(supernet, problem.recipe)
     for _ in range(8):
         for x, y in split.shuffled(32, problem.generator):
             optimizer.zero_grad()
@@ -195,7 +195,7 @@ def trained_weights() -> dict[str, Tensor]:
 
 def test_batch_norm_and_biases_are_not_decayed_and_every_weight_is() -> None:
     network = toy_network()
-    optimizer = sgd(network, Recipe(lr=0.5, weight_decay=0.01))
+    optimizer = optimizer_for(network, Recipe(lr=0.5, weight_decay=0.01))
     before = {name: p.detach().clone() for name, p in network.named_parameters()}
     for p in network.parameters():
         p.grad = torch.zeros_like(p)
@@ -218,7 +218,7 @@ def test_the_learning_rate_starts_whole_ends_at_zero_and_never_rises() -> None:
 
 
 def test_a_rate_is_set_for_decayed_and_plain_parameters_alike() -> None:
-    optimizer = sgd(toy_network(), Recipe())
+    optimizer = optimizer_for(toy_network(), Recipe())
     set_lr(optimizer, 0.0123)
     assert [group["lr"] for group in optimizer.param_groups] == [0.0123, 0.0123]
 
@@ -299,7 +299,7 @@ def test_training_is_plain_descent_with_a_cosine_over_all_epochs() -> None:
         tick=lambda _: modes.append(network.training),
     )
     losses = [event.loss for event in run]
-    optimizer, generator = sgd(reference, recipe), seeded(3)
+    optimizer, generator = optimizer_for(reference, recipe), seeded(3)
     expected = []
     for epoch in range(2):
         reference.train()

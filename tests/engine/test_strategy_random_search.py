@@ -1,0 +1,98 @@
+"""Random search: as many judgements as the others make, within the limits, and nothing learned."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine import front_phase
+from engine.draw import drawn_within
+from engine.events import Evaluated, fold
+from engine.front_phase import FrontPhase
+from engine.limits import Limits
+from engine.space import Arch
+from engine.strategies import random_search
+from engine.strategies.random_search import RandomSearch
+from tests.builders import small_space, stage
+from tests.problems import macs_latency, toy_problem, toy_space
+
+
+@pytest.fixture(autouse=True)
+def a_short_front(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(front_phase, "CHILDREN", 8)
+
+
+def opened(**changes) -> RandomSearch:
+    return RandomSearch(toy_problem(**{"strategy": "random_search", "epochs": 3, **changes}))
+
+
+def judged(search: RandomSearch) -> list[Evaluated]:
+    events = [event for i in range(search.epochs, search.steps) for event in search.step(i)]
+    return [event for event in events if isinstance(event, Evaluated)]
+
+
+@pytest.mark.parametrize("epochs", [3, 16])
+def test_it_judges_as_many_networks_as_the_front_phase_of_the_others(epochs):
+    search = opened(epochs=epochs)
+    front = FrontPhase(search.problem)
+    assert search.steps == epochs + front.steps
+    other = [e for i in range(front.steps) for e in front.step([] if i == 0 else None)]
+    assert len(judged(search)) == sum(isinstance(e, Evaluated) for e in other)
+
+
+def test_no_network_is_judged_twice_even_where_there_are_few():
+    space = small_space(stage())
+    search = opened(space=space, latency_limit_ms=macs_latency(space).slowest_ms)
+    archs = [event.arch for event in judged(search)]
+    assert len(set(archs)) == len(archs) == 16 < space.size()
+
+
+def test_every_network_is_within_the_limits():
+    most = toy_problem().filter.figure("params", toy_space().largest()) // 2
+    search = opened(limits=Limits(params=int(most)))
+    archs = [Arch.parse(event.arch) for event in judged(search)]
+    assert archs
+    assert all(search.problem.filter.admits(arch) for arch in archs)
+
+
+def test_what_a_network_is_worth_does_not_change_what_is_drawn_next(monkeypatch):
+    usual = [event.arch for event in judged(opened())]
+    real = random_search.evaluate
+
+    def flattering(problem, arch):
+        result = real(problem, arch)
+        return type(result)(result.arch, 1.0, result.predicted_ms, result.params, result.macs)
+
+    monkeypatch.setattr(random_search, "evaluate", flattering)
+    assert [event.arch for event in judged(opened())] == usual
+
+
+def test_every_epoch_trains_networks_from_all_of_the_space():
+    search = opened()
+    view = fold(search.step(0))
+    middle = search.problem.limit_ms
+    assert view.epochs[0].phase == "train"
+    assert view.epochs[0].modelled_ms == pytest.approx(middle, rel=0.4)
+
+
+def test_half_of_what_is_drawn_lies_just_below_the_latency_limit():
+    problem = toy_problem()
+    drawn = drawn_within(problem, 60)
+    near = [a for a in drawn if problem.latency.predict(a) >= 0.8 * problem.limit_ms]
+    assert len(near) >= 25
+    assert len(near) < 60
+
+
+def test_a_space_with_fewer_networks_is_exhausted_and_that_is_all():
+    space = small_space(stage(depth=[1, 1], kernel=[3]))
+    problem = toy_problem(space, latency_limit_ms=macs_latency(space).slowest_ms)
+    assert len(drawn_within(problem, 10)) == space.size() == 2
+    assert drawn_within(problem, 10, {space.largest(), space.smallest()}) == []
+
+
+def test_limits_that_few_uniform_draws_keep_are_met_by_moving():
+    latency = macs_latency(toy_space())
+    tight = latency.fastest_ms + 0.02 * (latency.slowest_ms - latency.fastest_ms)
+    problem = toy_problem(latency_limit_ms=tight)
+    drawn = drawn_within(problem, 10)
+    assert drawn
+    assert all(latency.predict(arch) <= tight for arch in drawn)

@@ -1,0 +1,151 @@
+"""The zero-cost screen: a pool within limits, honest correlations, trainings that share nothing."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import pytest
+import torch
+
+from engine.events import EpochEnd, Evaluated, Event, Screened, fold
+from engine.limits import Limits
+from engine.metrics import METRICS
+from engine.problem import evaluate
+from engine.shared_training import SharedTraining
+from engine.space import Arch
+from engine.strategies import zero_cost
+from engine.strategies.zero_cost import ZeroCost
+from tests.builders import small_space, stage
+from tests.problems import macs_latency, toy_problem
+
+
+@pytest.fixture(autouse=True)
+def a_small_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zero_cost, "PER_EPOCH", 4)
+
+
+def opened(space=None, **changes) -> ZeroCost:
+    return ZeroCost(toy_problem(space, strategy="zero_cost", **{"epochs": 6, **changes}))
+
+
+def run(search: ZeroCost, stop: int | None = None) -> list[Event]:
+    steps = range(search.steps if stop is None else stop)
+    return [event for i in steps for event in search.step(i)]
+
+
+@cache  # a second or two; read only
+def searched() -> tuple[ZeroCost, list[Event]]:
+    search = opened(epochs=12)
+    return search, run(search)
+
+
+@pytest.mark.parametrize(("epochs", "networks"), [(3, 12), (40, 160), (100, 400), (1000, 2000)])
+def test_the_pool_grows_with_the_budget_up_to_2000(epochs, networks):
+    assert opened(epochs=epochs).wanted == networks
+
+
+def test_the_pool_is_no_larger_than_the_space():
+    assert opened(small_space(stage()), epochs=40).wanted == small_space(stage()).size()
+
+
+def test_the_epochs_of_the_budget_are_divided_among_the_queried_networks():
+    for epochs in (3, 12, 40, 100):
+        search = opened(epochs=epochs)
+        assert search.queries >= 3
+        assert 0.75 * epochs <= search.queries * search.epochs <= epochs
+
+
+def test_every_network_of_the_pool_is_within_the_limits_and_in_it_once():
+    most = toy_problem().filter.figure("params", toy_problem().space.largest()) / 2
+    search = opened(limits=Limits(params=int(most)))
+    run(search, search.screens)
+    assert len(set(search.pool)) == len(search.pool) > 5
+    assert all(search.problem.filter.admits(arch) for arch in search.pool)
+
+
+def test_the_correlation_of_every_metric_with_size_is_told():
+    _, events = searched()
+    (screened,) = [event for event in events if isinstance(event, Screened)]
+    assert set(screened.correlations) == set(METRICS)
+    assert all(set(known) == {"params", "macs"} for known in screened.correlations.values())
+    assert screened.correlations["l2_norm"]["params"] > 0.2
+    assert all(-1 <= tau <= 1 for known in screened.correlations.values() for tau in known.values())
+
+
+def test_a_metric_that_fails_on_some_networks_stops_nothing(monkeypatch):
+    real, calls = zero_cost.training_free, []
+
+    def failing(*args):
+        calls.append(1)
+        bad = {"naswot": -math.inf, "synflow": math.nan} if len(calls) % 2 else {}
+        return {**real(*args), **bad}
+
+    monkeypatch.setattr(zero_cost, "training_free", failing)
+    search = opened()
+    view = fold(run(search))
+    assert len(view.candidates) == search.queries
+    assert all(
+        math.isfinite(t) for known in view.screened.correlations.values() for t in known.values()
+    )
+
+
+def test_every_queried_network_is_trained_once_and_its_accuracy_told():
+    search, events = searched()
+    told = [event.arch for event in events if isinstance(event, Evaluated)]
+    assert len(told) == len(set(told)) == search.queries
+    assert search.robot is not None
+    assert {str(search.pool[i]) for i in search.robot.values} == set(told)
+
+
+def test_accuracies_of_networks_with_weights_of_their_own_never_go_stale():
+    _, events = searched()
+    assert not any(isinstance(event, EpochEnd) for event in events)
+    view = fold(events)
+    assert len(view.fresh()) == len(view.candidates)
+
+
+def test_each_training_begins_with_the_same_random_weights(monkeypatch):
+    search, begun = opened(epochs=12), []
+    real = SharedTraining.epoch
+
+    def epoch(self, number, of, **words):
+        if number == 0:
+            state = search.problem.supernet.state_dict()
+            begun.append({name: tensor.clone() for name, tensor in state.items()})
+        yield from real(self, number, of, **words)
+
+    before = {name: t.clone() for name, t in search.problem.supernet.state_dict().items()}
+    monkeypatch.setattr(SharedTraining, "epoch", epoch)
+    run(search)
+    assert len(begun) == search.queries
+    assert all(torch.equal(state[name], t) for state in begun for name, t in before.items())
+
+
+def test_in_the_end_the_shared_weights_are_those_of_the_most_accurate_network():
+    search, events = searched()
+    told = {e.arch: e.proxy_accuracy for e in events if isinstance(e, Evaluated)}
+    best = max(told, key=lambda arch: told[arch])
+    again = evaluate(search.problem, Arch.parse(best))
+    assert again.proxy_accuracy == told[best] == search.best
+
+
+def test_short_trainings_beat_chance():
+    search, _ = searched()
+    assert search.best > 0.5
+
+
+def test_a_space_with_fewer_networks_than_queries_ends_all_the_same():
+    space = small_space(stage(depth=[1, 1], kernel=[3]))
+    search = opened(space, latency_limit_ms=macs_latency(space).slowest_ms, epochs=12)
+    view = fold(run(search))
+    assert len(view.candidates) == space.size() == 2
+
+
+def test_a_screen_goes_on_in_the_middle_of_a_training(monkeypatch):
+    monkeypatch.setattr(zero_cost, "AT_ONCE", 8)
+    search = opened(epochs=12)
+    assert search.screens > 1
+    assert search.epochs > 1
+    phases = [search.phase(i) for i in range(search.steps)]
+    assert list(dict.fromkeys(phases)) == ["screen", "explore", "follow"]
