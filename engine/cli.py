@@ -25,6 +25,7 @@ from engine import cli_front as fronts
 from engine import cli_output as output
 from engine import cli_runs as runs
 from engine import cli_studio as server
+from engine.cli_compare import command as compare
 from engine.cli_trust import trust
 from engine.cli_why import why
 from engine.cost import network_cost
@@ -318,6 +319,7 @@ def chosen_device(name: str, threads: int) -> DeviceChoice:
     return DeviceChoice(name, threads)
 
 
+cli.add_command(compare)
 cli.add_command(trust)
 cli.add_command(why)
 

@@ -124,7 +124,7 @@ def start(workspace: Workspace, spec: Spec) -> Done:
         _refuse_the_impossible(workspace, spec)
     run_id = workspace.store.create_run(spec)
     _keep_drafts(workspace, spec)
-    return _carry_out(workspace, run_id)
+    return carry_out(workspace, run_id)
 
 
 def _refuse_the_impossible(workspace: Workspace, spec: RunSpec) -> None:
@@ -141,10 +141,10 @@ def resume(workspace: Workspace, run_id: int) -> Done:
     if found.run.state == "finished":
         return found
     workspace.store.reopen(run_id)
-    return _carry_out(workspace, run_id)
+    return carry_out(workspace, run_id)
 
 
-def _carry_out(workspace: Workspace, run_id: int) -> Done:
+def carry_out(workspace: Workspace, run_id: int) -> Done:
     from engine.worker import execute
 
     store = workspace.store

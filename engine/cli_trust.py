@@ -52,7 +52,7 @@ def _done(workspace: Workspace, spec: TrustSpec) -> runs.Done:
     if half is None:
         return runs.start(workspace, spec)
     store.reopen(half)
-    return runs._carry_out(workspace, half)
+    return runs.carry_out(workspace, half)
 
 
 def document(done: runs.Done) -> Document:

@@ -283,6 +283,12 @@ class Store:
         new = [events.from_payload(kind, json.loads(payload)) for _, kind, payload in rows]
         return new, rows[-1][0] if rows else cursor
 
+    def timed(self, run_id: int) -> list[tuple[float, Event]]:
+        """A run's events with the second that each was written."""
+        sql = "select at, kind, payload from events where run_id = ? order by id"
+        rows = self._rows(sql, run_id)
+        return [(at, events.from_payload(kind, json.loads(text))) for at, kind, text in rows]
+
     def view(self, run_id: int) -> events.View:
         """All of a run's events, folded."""
         return events.fold(self.events_after(run_id)[0])

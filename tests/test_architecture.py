@@ -31,6 +31,8 @@ TORCH_FREE = (
         "pareto",
         "devices",
         "latency",
+        *("limits", "filter", "methods", "recipe", "encoding", "predictor", "linas", "new_front"),
+        *("trust", "trust_plan", "trust_verdict", "checks", "why", "shrink", "compare"),
     ),
     *("workspace", "store", "spec", "events", "errors", "reader", "cli", "worker", "data"),
 )

@@ -77,7 +77,7 @@ def test_a_fault_in_a_run_is_one_sentence_with_the_log_and_exit_1(does, onepath,
 def test_every_command_of_the_contract_is_there():
     assert list(cli.commands) == [
         *("studio", "profile", "search", "resume", "front", "finetune", "export", "bench-onnx"),
-        *("space", "trust", "why"),
+        *("space", "compare", "trust", "why"),
     ]
 
 
