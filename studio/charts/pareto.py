@@ -3,7 +3,8 @@
 Every candidate has a mark at its predicted latency (hollow). One that ran on the device has a
 second, filled mark at what was measured, joined to the first. The line goes through predictions
 of front members only, as a staircase: between two members the accuracy of the faster one is what
-can be had.
+can be had. What is only foreseen, and what a training gave, are marks of other shapes on no line
+of evaluated ones.
 """
 
 from __future__ import annotations
@@ -15,22 +16,21 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.events import Candidate, View
+from engine.events import Candidate, Ghost, View
 from studio import text
-from studio.charts import theme
+from studio.charts import front_marks, overlay, theme
 
 DOMINATED = 1500
 """Most dominated candidates that are drawn; the front is always drawn whole."""
 
-BOLD = "datum.front || datum.best"
-"""Marks that are not faint: the front, and the best, which a measurement may have put beside it."""
+TRAINED = {"finetune": "finetuned", "retrain": "retrained"}
 
 ZOOM = "wheel![event.ctrlKey || event.metaKey]"
 """A wheel alone scrolls the page. Not Shift: browsers turn it into sideways scrolling."""
 
 FIELDS = (
     "arch", "ms", "predicted_ms", "accuracy", "measured", "front", "best", "exported", "chosen",
-    "latency", "proxy", "params", "macs",
+    "latency", "proxy", "params", "macs", "kind", "bold",
 )  # fmt: skip
 
 
@@ -48,21 +48,41 @@ class Highlights:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainedPoint:
+    """A candidate with weights of its own: `how` is `finetune` or `retrain`."""
+
+    candidate: Candidate
+    how: str
+    accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
-    """What one chart shows: the whole front, some of the dominated, and how many there are."""
+    """What one chart shows: the whole front, some of the dominated, and how many there are.
+
+    `ghosts` are foreseen, not evaluated; `trained`: the same architectures after training.
+    """
 
     front: tuple[Candidate, ...]
     dominated: tuple[Candidate, ...]
     total: int
+    ghosts: tuple[Ghost, ...] = ()
+    trained: tuple[TrainedPoint, ...] = ()
 
 
 def shown(view: View, keep: int = DOMINATED) -> Shown:
     """The front of `view` and at most `keep` others: measured ones, then always the same."""
-    front = view.front()
+    return around(view, view.front(), view.ghosts(), keep)
+
+
+def around(
+    view: View, front: Sequence[Candidate], ghosts: Iterable[Ghost], keep: int = DOMINATED
+) -> Shown:
+    """The same about another `front` of the candidates of `view`."""
     members = {c.arch for c in front}
     others = (c for c in view.candidates.values() if c.arch not in members)
     dominated = heapq.nsmallest(keep, others, key=_order)
-    return Shown(tuple(front), tuple(dominated), len(view.candidates))
+    return Shown(tuple(front), tuple(dominated), len(view.candidates), tuple(ghosts))
 
 
 def _order(candidate: Candidate) -> tuple[bool, int]:
@@ -76,6 +96,8 @@ def rows(visible: Shown, marks: Highlights) -> dict[str, list[Any]]:
     made += [_row(c, None, True, marks) for c in visible.front]
     pairs = [(c, False) for c in visible.dominated] + [(c, True) for c in visible.front]
     made += [_row(c, c.measured.p50_ms, on, marks) for c, on in pairs if c.measured]
+    made += [_ghost_row(ghost, marks) for ghost in visible.ghosts]
+    made += [_trained_row(point) for point in visible.trained]
     return {field: [row[i] for row in made] for i, field in enumerate(FIELDS)}
 
 
@@ -88,8 +110,29 @@ def _row(candidate: Candidate, measured_ms: float | None, on_front: bool, marks:
         candidate.arch, ms, candidate.predicted_ms, candidate.proxy_accuracy, measured is not None,
         on_front, candidate.arch == marks.best, ringed,
         candidate.arch in marks.chosen, f"{text.ms(ms)} {how}",
-        text.percent(candidate.proxy_accuracy), text.count(candidate.params),
-        text.count(candidate.macs),
+        f"{text.percent(candidate.proxy_accuracy)} proxy, shared weights",
+        text.count(candidate.params), text.count(candidate.macs), "evaluated",
+        on_front or candidate.arch == marks.best,
+    )  # fmt: skip
+
+
+def _ghost_row(ghost: Ghost, marks: Highlights) -> Any:
+    ms, accuracy = ghost.predicted_ms, ghost.proxy_accuracy
+    return (
+        ghost.arch, ms, ms, accuracy, False, False, False, False, ghost.arch in marks.chosen,
+        f"{text.ms(ms)} predicted", f"{text.percent(accuracy)} foreseen, not evaluated",
+        text.UNKNOWN, text.UNKNOWN, "foreseen", True,
+    )  # fmt: skip
+
+
+def _trained_row(point: TrainedPoint) -> Any:
+    known, measured = point.candidate, point.candidate.measured is not None
+    # On no front, in no outline, on no line: it has other weights than all the circles.
+    return (
+        known.arch, known.latency_ms, known.latency_ms, point.accuracy, measured, False, False,
+        False, False, f"{text.ms(known.latency_ms)} {known.latency_source}",
+        f"{text.percent(point.accuracy)} {TRAINED[point.how]}, weights of its own",
+        text.count(known.params), text.count(known.macs), point.how, True,
     )  # fmt: skip
 
 
@@ -109,40 +152,47 @@ def tick(span: float) -> float:
     return next(f * power for f in (1, 2, 5, 10) if f * power >= raw)
 
 
-def spec(visible: Shown, limit_ms: float, *, where: str, dark: bool) -> dict[str, Any]:
+def spec(
+    visible: Shown,
+    limit_ms: float,
+    *,
+    where: str,
+    dark: bool,
+    others: Sequence[overlay.Other] = (),
+) -> dict[str, Any]:
     """Vega-Lite over the columns of `rows`; `where` names the device in the axis title.
+
+    `others` are fronts of other searches, drawn behind.
 
     Selections: `pick` (a click, by `arch`) and `zoom` (Ctrl + wheel, drag); name both in
     `selection_mode`, or zoom is lost whenever the data changes.
     """
-    drawn = (*visible.front, *visible.dominated)
-    xs = [limit_ms, *(c.predicted_ms for c in drawn), *(c.latency_ms for c in drawn)]
+    xs, ys = _reach(visible, others)
     x = {
         "field": "ms",
         "type": "quantitative",
         "title": f"Latency in ms, {where}",
-        "scale": {"domain": domain(xs, floor=0.0), "nice": False},
+        "scale": {"domain": domain([limit_ms, *xs], floor=0.0), "nice": False},
         "axis": {"grid": False, "tickCount": 10},
     }
     y = {
         "field": "accuracy",
         "type": "quantitative",
-        "title": "Proxy accuracy",
-        "scale": {
-            "domain": domain((c.proxy_accuracy for c in drawn), 0.0, 1.0),
-            "nice": False,
-            "zero": False,
-        },
+        "title": "Accuracy; triangles: after training" if visible.trained else "Proxy accuracy",
+        "scale": {"domain": domain(ys, 0.0, 1.0), "nice": False, "zero": False},
         "axis": {"labelExpr": theme.PERCENT},
     }
     colours = theme.palette(dark)
     marks = (
-        _staircase(colours),
-        _joints(colours),
-        _outline("exported", "circle", 280, colours.path),
-        _outline("chosen", "square", 420, colours.ink),
-        _points(colours),
-        _best_label(colours),
+        *overlay.layers(others, colours),
+        *([front_marks.foreseen(colours)] if visible.ghosts else []),
+        front_marks.staircase(colours),
+        front_marks.joints(colours),
+        front_marks.outline("exported", "circle", 280, colours.path),
+        front_marks.outline("chosen", "square", 420, colours.ink),
+        front_marks.points(colours),
+        front_marks.best_label(colours),
+        *overlay.names(others, colours),
     )
     return {
         "params": [
@@ -159,7 +209,7 @@ def spec(visible: Shown, limit_ms: float, *, where: str, dark: bool) -> dict[str
             },
         ],
         "layer": [
-            *_limit(limit_ms, x, colours),
+            *front_marks.limit(limit_ms, x, colours),
             *(_placed(layer, x, y) for layer in marks),
         ],
         "height": 440,
@@ -168,115 +218,19 @@ def spec(visible: Shown, limit_ms: float, *, where: str, dark: bool) -> dict[str
     }
 
 
+def _reach(visible: Shown, others: Sequence[overlay.Other]) -> tuple[list[float], list[float]]:
+    """All latencies and all accuracies that are drawn."""
+    drawn, ghosts = (*visible.front, *visible.dominated), visible.ghosts
+    at = [point for other in others for point in other.points]
+    at += [(c.predicted_ms, c.proxy_accuracy) for c in drawn]
+    at += [(ghost.predicted_ms, ghost.proxy_accuracy) for ghost in ghosts]
+    at += [(c.latency_ms, c.proxy_accuracy) for c in drawn]
+    at += [(point.candidate.latency_ms, point.accuracy) for point in visible.trained]
+    return [ms for ms, _ in at], [accuracy for _, accuracy in at]
+
+
 def _placed(layer: dict[str, Any], x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:
     return layer | {"encoding": {"x": x, "y": y} | layer.get("encoding", {})}
-
-
-def _limit(limit_ms: float, x: dict[str, Any], colours: theme.Palette) -> list[dict[str, Any]]:
-    at = {k: v for k, v in x.items() if k != "field"} | {"datum": limit_ms}
-    left = limit_ms < sum(x["scale"]["domain"]) / 2  # the label stays inside the chart
-    line = {
-        "data": {"values": [{}]},
-        "mark": {"type": "rule", "color": colours.limit, "strokeWidth": 2, "strokeDash": [6, 4]},
-        "encoding": {"x": at},
-    }
-    label = {
-        "data": {"values": [{}]},
-        "mark": {
-            "type": "text",
-            "text": f"limit {text.ms(limit_ms)}",
-            "color": colours.limit,
-            "align": "left" if left else "right",
-            "dx": 6 if left else -6,
-            "baseline": "bottom",
-            "fontWeight": 600,
-        },
-        "encoding": {"x": at, "y": {"value": "height"}},
-    }
-    return [line, label]
-
-
-def _staircase(colours: theme.Palette) -> dict[str, Any]:
-    return {
-        "transform": [{"filter": "datum.front && !datum.measured"}],
-        "mark": {
-            "type": "line",
-            "interpolate": "step-after",
-            "color": colours.path,
-            "strokeWidth": 2,
-            "opacity": 0.75,
-        },
-        "encoding": {"order": {"field": "ms"}},
-    }
-
-
-def _joints(colours: theme.Palette) -> dict[str, Any]:
-    return {
-        "transform": [{"filter": "datum.measured"}],
-        "mark": {"type": "rule", "color": colours.path},
-        "encoding": {
-            "x2": {"field": "predicted_ms"},
-            "opacity": {"condition": {"test": BOLD, "value": 0.6}, "value": 0.25},
-        },
-    }
-
-
-def _outline(flag: str, shape: str, size: int, colour: str) -> dict[str, Any]:
-    return {
-        "transform": [{"filter": f"datum.{flag}"}],
-        "mark": {
-            "type": "point",
-            "filled": False,
-            "shape": shape,
-            "size": size,
-            "stroke": colour,
-            "strokeWidth": 2,
-            "opacity": 1,
-        },
-    }
-
-
-def _points(colours: theme.Palette) -> dict[str, Any]:
-    def either(test: str, yes: Any, no: Any) -> dict[str, Any]:
-        return {"condition": {"test": test, "value": yes}, "value": no}
-
-    return {
-        "name": "points",
-        "mark": {"type": "point", "strokeWidth": 1.8, "cursor": "pointer"},
-        "encoding": {
-            "fill": {
-                "condition": [
-                    {"test": "!datum.measured", "value": colours.ground},
-                    {"test": BOLD, "value": colours.path},
-                ],
-                "value": colours.muted,
-            },
-            "stroke": either(BOLD, colours.path, colours.muted),
-            "size": either(BOLD, 110, 34),
-            "opacity": either(BOLD, 1, 0.5),
-            "tooltip": [
-                {"field": "arch", "title": "architecture"},
-                {"field": "proxy", "title": "proxy accuracy"},
-                {"field": "latency", "title": "latency"},
-                {"field": "params", "title": "parameters"},
-                {"field": "macs", "title": "MACs"},
-            ],
-        },
-    }
-
-
-def _best_label(colours: theme.Palette) -> dict[str, Any]:
-    return {
-        "transform": [{"filter": "datum.best && datum.measured"}],
-        "mark": {
-            "type": "text",
-            "text": "best",
-            "dy": -20,
-            "align": "center",
-            "fontWeight": 600,
-            "color": colours.ink,
-        },
-    }
 
 
 def alt(visible: Shown, limit_ms: float, best: Candidate | None) -> str:
@@ -294,8 +248,19 @@ def alt(visible: Shown, limit_ms: float, best: Candidate | None) -> str:
         f"Proxy accuracy against latency of {text.count(visible.total)} networks, limit"
         f" {text.ms(limit_ms)}. The front has {len(visible.front)} members, from"
         f" {text.percent(first.proxy_accuracy)} at {text.ms(first.predicted_ms)} to"
-        f" {text.percent(last.proxy_accuracy)} at {text.ms(last.predicted_ms)}, predicted." + found
+        f" {text.percent(last.proxy_accuracy)} at {text.ms(last.predicted_ms)}, predicted."
+        f"{found}{_also(visible)}"
     )
+
+
+def _also(visible: Shown) -> str:
+    """The marks of other shapes in words."""
+    told = ""
+    if visible.ghosts:
+        told += f" {text.plural(len(visible.ghosts), 'network')} foreseen, not evaluated."
+    if visible.trained:
+        told += f" {text.plural(len(visible.trained), 'network')} with weights of their own."
+    return told
 
 
 def table(visible: Shown, limit_ms: float, marks: Highlights) -> dict[str, Sequence[Any]]:

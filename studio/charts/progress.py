@@ -89,7 +89,7 @@ def gradient_rows(epochs: Sequence[EpochEnd]) -> Columns:
 
 
 def gradient_spec(*, dark: bool) -> dict[str, Any]:
-    """Norms of the thresholds' gradients: median over layers in the band from least to greatest."""
+    """Gradients of what decides, as norms: median layer in the band from least to greatest."""
     colour = theme.palette(dark).ink
     axis = {
         "field": "low",

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from engine.events import Candidate
+from engine.events import Candidate, Ghost
 from engine.space import SKIP, Arch
 from engine.store import Run
 from engine.workspace import Workspace
 from studio import sentence, state, text
-from studio.parts import front_view, network_card, runs
+from studio.parts import alongside, front_view, limit_slider, network_card, runs
 from studio.parts.front_view import Front
 
 
@@ -46,11 +46,17 @@ def _front(workspace: Workspace, run: Run, name: str) -> None:
         _none_within(front)
     chart, card = st.columns([2, 1], gap="medium")
     with chart:
+        front = alongside.read(workspace, limit_slider.draw(workspace, front))
+        assert front.picked is not None
         front_view.chart(front, front_view.where(run), key="front")
         front_view.table(front, key="front")
         compared = _compare(front)
+        alongside.choose(workspace, front)
     with card:
-        _card(workspace, front, front.picked, button=True)
+        if front.ghost is not None:
+            _ghost_card(workspace, front, front.ghost)
+        else:
+            _card(workspace, front, front.picked, button=True)
     if compared is not None:
         _side_by_side(workspace, front, compared)
 
@@ -73,6 +79,30 @@ def _card(workspace: Workspace, front: Front, shown: Candidate, *, button: bool)
         network_card.diagram(spec.space, Arch.parse(shown.arch), model)
 
 
+def _ghost_card(workspace: Workspace, front: Front, ghost: Ghost) -> None:
+    """A network that nobody has evaluated: what is foreseen of it, and the way to train it."""
+    with st.container(border=True, key="front.card.ghost"):
+        st.markdown("**Foreseen, not evaluated**")
+        st.code(ghost.arch, language=None, wrap_lines=True)
+        with st.container(horizontal=True):
+            st.metric("Accuracy, foreseen", text.percent(ghost.proxy_accuracy), width="content")
+            st.metric("Latency, predicted", text.ms(ghost.predicted_ms), width="content")
+        known = "" if front.error is None else f", {front_view.points(front.error)} on average"
+        st.caption(f"Its accuracy is what a predictor thinks{known}. Train it to know.")
+        if st.button(
+            "Open this model",
+            key=f"open.ghost.{front.run.id}",
+            type="primary",
+            icon=":material/deployed_code:",
+            shortcut="M",
+        ):
+            query = state.link_query(workspace, run=front.run.id, arch=ghost.arch)
+            st.switch_page(state.page("model"), query_params=query)
+        space = runs.search_spec(front.run).space
+        model = network_card.model_of(workspace, front.run)
+        network_card.diagram(space, Arch.parse(ghost.arch), model)
+
+
 def _compare_key(run: Run) -> str:
     return f"front.compare.{run.id}"
 
@@ -80,6 +110,8 @@ def _compare_key(run: Run) -> str:
 def _compare(front: Front) -> Candidate | None:
     others = [c for c in front.shown.front if front.picked and c.arch != front.picked.arch]
     named = {c.arch: front_view.line(c) for c in others}
+    if not named:
+        return None
     arch = st.selectbox(
         "Compare with",
         list(named),

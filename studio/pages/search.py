@@ -8,7 +8,7 @@ from engine.spec import ProfileSpec
 from engine.store import Run
 from engine.workspace import Workspace
 from studio import launch, sentence, state
-from studio.parts import front_view, launch_form, live, network_card, runs
+from studio.parts import front_view, launch_form, live, network_card, runs, usage
 
 
 def page() -> None:
@@ -50,12 +50,16 @@ def _search(workspace: Workspace, run: Run, name: str) -> None:
         st.space("stretch")
         runs.controls(workspace, run, name)
     live.phase(workspace, run, name)
+    usage.limits(view)
     hero, beside = st.columns([2, 1], gap="medium")
     with hero:
         _front(workspace, run, name)
+        usage.growth(run, view)
+        usage.table(run, view)
         live.heat_map(run, view)
     with beside:
         live.curves(run, view)
+        usage.screened(view)
         live.happened(workspace, run, view)
 
 

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
 
-from engine.events import Candidate, View
+from engine.events import Candidate, Ghost, View
+from engine.spec import TrainSpec
 from engine.store import Run
 from engine.workspace import Workspace
 from studio import state, text
-from studio.charts import pareto
+from studio.charts import overlay, pareto
 from studio.parts import runs
 
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """A search's front ready to be drawn; `picked` is a candidate unless there are none."""
+    """A search's front ready to be drawn; `picked` is a candidate unless there are none.
+
+    `limit_ms`: what it is held against. `ghost`: picked, but only foreseen. `error`: how far
+    accuracies that are foreseen may be off, on average. `others`: fronts of other searches.
+    """
 
     run: Run
     view: View
@@ -26,27 +31,55 @@ class Front:
     best: Candidate | None
     marks: pareto.Highlights
     picked: Candidate | None
-
-    @property
-    def limit_ms(self) -> float:
-        """The limit that was asked for."""
-        return runs.search_spec(self.run).latency_limit_ms
+    limit_ms: float
+    ghost: Ghost | None = None
+    error: float | None = None
+    others: tuple[overlay.Other, ...] = ()
 
 
 def read(workspace: Workspace, run: Run, *, also: str = "") -> Front:
     """The front of `run`; picked: what was clicked last, else the best; `also`: a second mark."""
     view = state.run_view(workspace, run.id)
     limit = runs.search_spec(run).latency_limit_ms
-    version = f"{len(view.kept)} {view.kept[-1]}" if view.kept else ""
-    shown = _shown(str(workspace.folder), run.id, version, view)
+    shown = _shown(str(workspace.folder), run.id, version(view), view)
+    shown = replace(shown, trained=_trained(workspace, run, view))
     over = runs.over_when_exported(workspace, run.id)
     best = best_of(view, limit, over)
-    wanted = st.session_state.get(pick_key(run), st.query_params.get("arch", ""))
-    picked = view.candidates.get(wanted) or best or default(shown, limit)
-    chosen = {picked.arch if picked else "", also} - {""}
     exported = runs.exported(workspace, run.id)
-    marks = pareto.Highlights(best.arch if best else "", exported, frozenset(chosen), over)
-    return Front(run, view, shown, best, marks, picked)
+    marks = pareto.Highlights(best.arch if best else "", exported, frozenset({also} - {""}), over)
+    error = view.learned.error if view.learned else None
+    front = Front(run, view, shown, best, marks, best or default(shown, limit), limit, error=error)
+    return picking(front)
+
+
+def picking(front: Front) -> Front:
+    """`front` with what was clicked last, or stands in the address, picked and marked."""
+    wanted = st.session_state.get(pick_key(front.run), st.query_params.get("arch", ""))
+    picked = front.view.candidates.get(wanted) or front.picked
+    ghost = next((g for g in front.shown.ghosts if g.arch == wanted), None)
+    one = ghost or picked
+    chosen = frozenset(front.marks.chosen) | ({one.arch} if one else set())
+    marks = replace(front.marks, chosen=chosen)
+    return replace(front, picked=picked, ghost=ghost, marks=marks)
+
+
+def version(view: View) -> str:
+    """Text that changes whenever a view has grown."""
+    return f"{len(view.kept)} {view.kept[-1]}" if view.kept else ""
+
+
+def _trained(workspace: Workspace, run: Run, view: View) -> tuple[pareto.TrainedPoint, ...]:
+    """The best that each way of training gave each candidate."""
+    best: dict[tuple[str, str], pareto.TrainedPoint] = {}
+    for training in workspace.store.runs("train"):
+        if not isinstance(training.spec, TrainSpec) or training.spec.run != run.id:
+            continue
+        for event in state.run_view(workspace, training.id).trained:
+            known = view.candidates.get(event.arch)
+            at = (event.arch, event.mode)
+            if known and (at not in best or best[at].accuracy < event.accuracy):
+                best[at] = pareto.TrainedPoint(known, event.mode, event.accuracy)
+    return tuple(best.values())
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
@@ -76,7 +109,8 @@ def pick_key(run: Run) -> str:
 
 def chart(front: Front, where: str, *, key: str) -> None:
     """The Pareto chart; a click picks, zoom survives new points."""
-    spec = pareto.spec(front.shown, front.limit_ms, where=where, dark=dark())
+    others = front.others
+    spec = pareto.spec(front.shown, front.limit_ms, where=where, dark=dark(), others=others)
     name = f"{key}.chart.{front.run.id}"
     st.vega_lite_chart(
         pareto.rows(front.shown, front.marks),
@@ -84,9 +118,14 @@ def chart(front: Front, where: str, *, key: str) -> None:
         key=name,
         on_select=lambda: _from_chart(name, front.run),
         selection_mode=["pick", "zoom"],
-        alt=pareto.alt(front.shown, front.limit_ms, front.best),
+        alt=pareto.alt(front.shown, front.limit_ms, front.best) + _alongside(others),
     )
     st.caption(f"{legend(front)} Ctrl + wheel zooms, drag moves, double-click resets.")
+
+
+def _alongside(others: Sequence[overlay.Other]) -> str:
+    named = ", ".join(other.name for other in others)
+    return f" Beside it the front of {named}." if named else ""
 
 
 def _stale(front: Front) -> bool:
@@ -97,6 +136,7 @@ def legend(front: Front) -> str:
     """What the marks mean, and how far a prediction may be off."""
     marks = "○ predicted · ● measured · ◎ ring: exported · □ picked · faint: dominated"
     marks += ", or evaluated before the weights were trained on." if _stale(front) else "."
+    marks += f"{_foreseen(front)}{_with_own_weights(front)}"
     if front.best:
         marks += " Best: the most accurate whose median was measured within the limit."
     drawn, total = len(front.shown.front) + len(front.shown.dominated), front.shown.total
@@ -105,6 +145,25 @@ def legend(front: Front) -> str:
     if front.view.calibrated:
         marks += f" {error_words(front.view.calibrated.prediction)}"
     return marks
+
+
+def _foreseen(front: Front) -> str:
+    if not front.shown.ghosts:
+        return ""
+    known = "" if front.error is None else f" (mean error {points(front.error)})"
+    return f" ◇ dashed: foreseen, not evaluated{known}."
+
+
+def _with_own_weights(front: Front) -> str:
+    hows = {point.how for point in front.shown.trained}
+    named = [("finetune", "△ finetuned"), ("retrain", "▽ retrained")]
+    told = " · ".join(words for how, words in named if how in hows)
+    return f" Circles are proxy accuracies, of shared weights; {told}." if told else ""
+
+
+def points(error: float) -> str:
+    """How far an accuracy may be off: `±1.2 percentage points`."""
+    return f"±{text.significant(100 * error, 2)} percentage points"
 
 
 def error_words(prediction: Mapping[str, Any]) -> str:
@@ -132,8 +191,10 @@ def _set_pick(run: Run, arch: str) -> None:
 def table(front: Front, *, key: str) -> None:
     """The members of the front as a table; a row picks, as a click on the chart does."""
     archs = [c.arch for c in front.shown.front]
+    if not archs:
+        return
     shown_ms = f"%.{text.decimals(c.predicted_ms for c in front.shown.front)}f"
-    picked = front.picked.arch if front.picked else ""
+    picked = _row_picked(front)
     at = [archs.index(picked)] if picked in archs else []
     # A new key whenever rows or pick change: the table then starts from the pick it is given.
     name = f"{key}.table.{front.run.id}.{hash((tuple(archs), picked))}"
@@ -143,7 +204,7 @@ def table(front: Front, *, key: str) -> None:
         hide_index=True,
         placeholder="–",
         height=min(38 * (len(archs) + 1) + 2, 360),
-        on_select=lambda: _from_table(name, archs, front.run),
+        on_select=lambda: _from_table(name, archs, front),
         selection_mode="single-row",
         selection_default={"selection": {"rows": at}},
         column_config={
@@ -157,10 +218,15 @@ def table(front: Front, *, key: str) -> None:
     )
 
 
-def _from_table(name: str, archs: Sequence[str], run: Run) -> None:
+def _row_picked(front: Front) -> str:
+    return "" if front.ghost or front.picked is None else front.picked.arch
+
+
+def _from_table(name: str, archs: Sequence[str], front: Front) -> None:
     rows = st.session_state[name]["selection"]["rows"]
-    if rows and rows[0] < len(archs):
-        _set_pick(run, archs[rows[0]])
+    # A browser sends back the row that it was given: that is no pick of anybody.
+    if rows and rows[0] < len(archs) and archs[rows[0]] != _row_picked(front):
+        _set_pick(front.run, archs[rows[0]])
 
 
 def dark() -> bool:

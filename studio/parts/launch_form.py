@@ -15,17 +15,10 @@ from engine.spec import MAX_EPOCHS, MAX_SEED, DeviceChoice, ProfileSpec, RunSpec
 from engine.store import Run
 from engine.workspace import Workspace
 from studio import launch, state, text
-from studio.parts import front_view, runs
+from studio.parts import front_view, runs, strategy_choice
+from studio.parts.strategy_choice import Choice
 
-MODES = {"stable": "stable", "reference": "reference"}
-MODE_HELP = (
-    "**stable** normalises the norms that thresholds are compared with, so that wide layers can be"
-    " searched from the start. **reference** follows the published formulas literally, for"
-    " comparison: thresholds of wide layers may get no gradient at all."
-)
-THREADS, LIMIT, EPOCHS, SEED, MODE = (
-    f"search.{name}" for name in ("threads", "limit", "epochs", "seed", "mode")
-)
+THREADS, LIMIT, EPOCHS, SEED = (f"search.{name}" for name in ("threads", "limit", "epochs", "seed"))
 
 
 def draw(workspace: Workspace) -> None:
@@ -117,6 +110,7 @@ def _form(workspace: Workspace, model: LatencyModel) -> None:
             ":orange[:material/warning: The computer was busy with other work while it was"
             " measured: predictions may be too slow, and limits harder to meet than they look.]"
         )
+    choice = strategy_choice.draw(workspace, model, limit)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         epochs = st.number_input(
             "Epochs",
@@ -125,18 +119,11 @@ def _form(workspace: Workspace, model: LatencyModel) -> None:
             goal.epochs,
             key=f"{EPOCHS}.{workspace.name}",
             width=140,
-            help="Passes over the images while shared weights and thresholds are learned together.",
+            help="Passes over the images while the search trains weights.",
         )
-        with st.popover("Advanced", icon=":material/tune:"):
-            seed = st.number_input("Seed", 0, MAX_SEED, goal.seed, key=f"{SEED}.{workspace.name}")
-            mode = st.segmented_control(
-                "Thresholds",
-                MODES,
-                default="stable",
-                required=True,
-                key=f"{MODE}.{workspace.name}",
-                help=MODE_HELP,
-            )
+        seed = st.number_input(
+            "Seed", 0, MAX_SEED, goal.seed, key=f"{SEED}.{workspace.name}", width=140
+        )
         pressed = st.button(
             "Search",
             type="primary",
@@ -145,14 +132,16 @@ def _form(workspace: Workspace, model: LatencyModel) -> None:
             shortcut="Ctrl+Enter",
         )
     asked = {"limit_ms": limit, "epochs": int(epochs), "seed": int(seed)}
-    known = same_search(workspace, wanted_search(workspace, asked, str(mode)))
+    known = same_search(workspace, wanted_search(workspace, asked, choice))
     if known is not None:
         st.caption(
             f":material/info: Search {known.id} has asked for just this: the same search again"
             " finds the same but for the noise of measuring. Another seed makes it another search."
         )
-    if pressed:
-        runs.perform(partial(start, workspace, asked, str(mode)))
+    if pressed and choice.problems:
+        st.error(f"Not started. {choice.problems[0]}")
+    elif pressed:
+        runs.perform(partial(start, workspace, asked, choice))
 
 
 def _limit(workspace: Workspace, model: LatencyModel, asked: float | None) -> float:
@@ -223,14 +212,18 @@ def _save_limit(
     workspace.store.save("goal", rest | document | {"limit_ms": asked})
 
 
-def wanted_search(workspace: Workspace, asked: dict[str, float | int], mode: str) -> RunSpec:
+def wanted_search(workspace: Workspace, asked: dict[str, float | int], choice: Choice) -> RunSpec:
     """The search that the form describes."""
     return RunSpec(
         space=state.space(workspace),
         data=state.data_choice(workspace),
         device=state.device_choice(workspace),
         latency_limit_ms=float(asked["limit_ms"]),
-        mode=mode,
+        strategy=choice.strategy,
+        mode=choice.mode,
+        limits=choice.limits,
+        recipe=choice.recipe,
+        front=choice.front,
         epochs=int(asked["epochs"]),
         seed=int(asked["seed"]),
     )
@@ -243,16 +236,17 @@ def same_search(workspace: Workspace, spec: RunSpec) -> Run | None:
     return newest if newest is not None and newest.spec == spec else None
 
 
-def start(workspace: Workspace, asked: dict[str, float | int], mode: str) -> None:
+def start(workspace: Workspace, asked: dict[str, float | int], choice: Choice) -> None:
     """Saves what is asked for and launches the search; RunError while another run is going on."""
-    spec = wanted_search(workspace, asked, mode)
-    choice: DeviceChoice = spec.device
+    spec = wanted_search(workspace, asked, choice)
+    device: DeviceChoice = spec.device
     store = workspace.store
     documents: dict[str, dict[str, Any]] = {
         "goal": dict(asked),
-        "device": {"name": choice.name, "threads": choice.threads},
+        "device": {"name": device.name, "threads": device.threads},
     }
     for name, document in documents.items():
         if store.document(name) != document:
             store.save(name, document)
+    strategy_choice.save(workspace, choice)
     st.query_params["run"] = str(launch.start(workspace, spec))

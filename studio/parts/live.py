@@ -43,14 +43,18 @@ def curves(run: Run, view: View) -> None:
         st.caption("Curves appear with the first epoch.")
         return
     key = f"search.{run.id}"
-    st.vega_lite_chart(
-        progress.latency_rows(epochs),
-        progress.latency_spec(epochs, spec.latency_limit_ms, dark=dark),
-        key=f"{key}.latency",
-        alt=f"Modelled latency over {len(epochs)} epochs, now {text.ms(epochs[-1].modelled_ms)},"
-        f" limit {text.ms(spec.latency_limit_ms)}.",
-    )
-    st.caption("Faint: each epoch. Bold: its moving average after the warm-up. Dashed: the limit.")
+    if any(e.modelled_ms for e in epochs):  # not every strategy has one
+        st.vega_lite_chart(
+            progress.latency_rows(epochs),
+            progress.latency_spec(epochs, spec.latency_limit_ms, dark=dark),
+            key=f"{key}.latency",
+            alt="Modelled latency over"
+            f" {len(epochs)} epochs, now {text.ms(epochs[-1].modelled_ms)},"
+            f" limit {text.ms(spec.latency_limit_ms)}.",
+        )
+        st.caption(
+            "Faint: each epoch. Bold: its moving average after the warm-up. Dashed: the limit."
+        )
     st.vega_lite_chart(
         progress.loss_rows(epochs),
         progress.loss_spec(dark=dark),
@@ -64,12 +68,13 @@ def curves(run: Run, view: View) -> None:
             rows,
             progress.gradient_spec(dark=dark),
             key=f"{key}.gradients",
-            alt="Norms of the thresholds' gradients over the search phase, newest median"
+            alt="Norms of the gradients of what decides over the search phase, newest median"
             f" {rows['average'][-1]:.1e}.",
         )
         st.caption(
-            "How strongly an epoch pulls at what layers keep (gradients of their thresholds). Bold:"
-            " the median layer. Faint: from the weakest to the strongest. At 0 nothing can change."
+            "How strongly an epoch pulls at what decides (gradients of thresholds, or of"
+            " weights of choices). Bold: the median layer. Faint: from weakest to strongest."
+            " At 0 nothing can change."
         )
 
 

@@ -169,8 +169,8 @@ def test_the_wheel_alone_scrolls_the_page() -> None:
 def test_only_the_front_and_the_best_are_bold_and_only_exports_have_a_ring() -> None:
     spec = pareto.spec(pareto.shown(view_of(30)), LIMIT, where="here", dark=False)
     points = next(layer for layer in spec["layer"] if layer.get("name") == "points")
-    for channel in ("opacity", "size", "stroke"):
-        assert points["encoding"][channel]["condition"]["test"] == "datum.front || datum.best"
+    for channel in ("opacity", "stroke"):
+        assert points["encoding"][channel]["condition"]["test"] == "datum.bold"
     rings = [m for m in spec["layer"] if m["mark"].get("shape") == "circle"]
     assert [m["transform"][0]["filter"] for m in rings] == ["datum.exported"]
 

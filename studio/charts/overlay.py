@@ -1,0 +1,92 @@
+"""Fronts of other searches behind the one that is shown: quiet lines, told apart by dash, shape and
+name. Each stands for itself: accuracies on other shared weights are never joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from studio import text
+from studio.charts import theme
+
+MOST = 4
+"""More at once cannot be told apart without colours."""
+DASHES = ([6, 3], [2, 2], [8, 3, 2, 3], [12, 4])
+SHAPES = ("square", "cross", "triangle-right", "stroke")
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """The front of another search: its `name`, predicted ms and proxy accuracy of its members."""
+
+    name: str
+    points: tuple[Point, ...]
+    archs: tuple[str, ...]
+
+
+def layers(others: Sequence[Other], colours: theme.Palette) -> list[dict[str, Any]]:
+    """Vega-Lite layers with data of their own, along the chart's axes: line and marks each."""
+    return [
+        layer
+        for number, other in enumerate(others[:MOST])
+        for layer in _one(number, other, colours)
+    ]
+
+
+def _one(number: int, other: Other, colours: theme.Palette) -> list[dict[str, Any]]:
+    data = {"values": _values(other)}
+    line = {"interpolate": "step-after", "strokeWidth": 1.5, "strokeDash": DASHES[number]}
+    mark = {"type": "point", "filled": False, "shape": SHAPES[number], "size": 60}
+    tooltip = [
+        {"field": "search"},
+        {"field": "arch", "title": "architecture"},
+        {"field": "proxy", "title": "accuracy"},
+        {"field": "latency"},
+    ]
+    return [
+        {
+            "data": data,
+            "mark": {"type": "line", "color": colours.muted} | line,
+            "encoding": {"order": {"field": "ms"}},
+        },
+        {
+            "data": data,
+            "mark": mark | {"stroke": colours.muted, "opacity": 1},
+            "encoding": {"tooltip": tooltip},
+        },
+    ]
+
+
+def names(others: Sequence[Other], colours: theme.Palette) -> list[dict[str, Any]]:
+    """A name under the end of each line, above all marks, with the ground around its letters."""
+    return [
+        {"data": {"values": _values(other)[-1:]}, "mark": _name(other.name, number) | style}
+        for number, other in enumerate(others[:MOST])
+        for style in (
+            {"stroke": colours.ground, "strokeWidth": 5, "strokeJoin": "round"},
+            {"color": colours.ink},
+        )
+    ]
+
+
+def _name(name: str, number: int) -> dict[str, Any]:
+    # one below the other, as lines may end together
+    return {"type": "text", "text": name, "align": "right", "dy": 16 + 15 * number}
+
+
+def _values(other: Other) -> list[dict[str, Any]]:
+    return [
+        {
+            "search": other.name,
+            "arch": arch,
+            "ms": ms,
+            "accuracy": accuracy,
+            "proxy": f"{text.percent(accuracy)} proxy, shared weights of that search",
+            "latency": f"{text.ms(ms)} predicted",
+        }
+        for (ms, accuracy), arch in zip(other.points, other.archs, strict=True)
+    ]

@@ -1,0 +1,171 @@
+"""What a search says of its front while it grows: curves, choices, limits, metrics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import altair
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.events import Evaluated, Event, Filtered, Screened, fold
+from engine.pareto import hypervolume as area_of
+from studio.charts import hypervolume, overlay, pareto, usage
+from studio.charts.theme import LIGHT
+from studio.parts.usage import acceptance, columns
+from tests.builders import small_space, stage
+from tests.studio import fake_run
+from tests.studio.conftest import Opening, words
+from tests.studio.test_charts import LIMIT, as_vega_lite, epoch, view_of
+
+SLOWEST, CLASSES = 0.2, 10
+
+
+def grown(events: list[Event]) -> list[hypervolume.Growth]:
+    return hypervolume.growth(events, slowest_ms=SLOWEST, classes=CLASSES, limit_ms=LIMIT)
+
+
+def one(number: int, ms: float, accuracy: float) -> Evaluated:
+    return Evaluated(f"arch{number}", accuracy, ms, 1, 1)
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 0.3), st.floats(0, 1)), min_size=1, max_size=60))
+def test_while_weights_rest_neither_curve_falls(points: list[tuple[float, float]]) -> None:
+    told = grown([one(i, ms, accuracy) for i, (ms, accuracy) in enumerate(points)])
+    shares = [g.share for g in told]
+    known = [g.best for g in told if g.best is not None]
+    assert shares == sorted(shares)
+    assert known == sorted(known)
+    assert 0 <= shares[-1] <= 1
+
+
+def test_the_last_share_is_that_of_the_whole_front_and_of_the_fixed_reference() -> None:
+    view = view_of(503)
+    points = [(c.predicted_ms, 1 - c.proxy_accuracy) for c in view.front()]
+    reference = (SLOWEST, 1 - 1 / CLASSES)
+    told = grown(view.kept)
+    share = area_of(points, reference) / (reference[0] * reference[1])
+    assert told[-1].share == pytest.approx(share)
+    assert told[-1].networks == 503
+    assert len(told) <= hypervolume.COLUMNS + 1
+
+
+def test_only_what_is_predicted_within_the_limit_is_best_within_it() -> None:
+    told = grown([one(0, 0.09, 0.99), one(1, 0.07, 0.8), one(2, 0.075, 0.7)])
+    assert [g.best for g in told] == [None, 0.8, 0.8]
+
+
+def test_training_on_begins_the_curves_anew() -> None:
+    told = grown([one(0, 0.07, 0.9), epoch(1), epoch(2), one(1, 0.07, 0.6)])
+    assert [(g.best, g.part) for g in told] == [(0.9, 0), (0.6, 1)]
+
+
+@pytest.mark.parametrize("field", ["share", "best"])
+def test_the_curves_are_valid_vega_lite(field: str) -> None:
+    rows = hypervolume.rows(grown(view_of(40).kept))
+    spec = hypervolume.spec(field, "Growth", dark=True)
+    assert altair.LayerChart.from_dict(as_vega_lite(spec, rows)).layer
+
+
+def test_choices_on_the_front_are_shares_per_layer_and_op() -> None:
+    space = small_space(stage(width=4, depth=[0, 1]))
+    rows = usage.rows(space, ["k3e3", "k3e3", "skip", "k5e6"])
+    table = dict(zip(rows["op"], rows["share"], strict=True))
+    assert (table["k3e3"], table["k5e6"], table[usage.LEFT_OUT]) == (0.5, 0.25, 0.25)
+    assert sum(rows["share"]) == pytest.approx(1)
+    assert rows["of"][rows["op"].index("k3e3")] == "2 of 4 networks"
+    assert usage.columns(space)[-1] == usage.LEFT_OUT
+    assert "k3e3 in 2" in usage.alt(space, ["k3e3", "k3e3", "skip", "k5e6"])
+    drawn = as_vega_lite(usage.spec(space, dark=False), rows)
+    assert altair.Chart.from_dict(drawn).to_dict()["mark"]["type"] == "rect"
+
+
+def test_the_line_of_the_limits_says_who_refused_how_many() -> None:
+    told = acceptance(Filtered(4120, {"latency_ms": 900, "params": 612}))
+    assert told.startswith("63\u202f% of 4\u202f120 networks drawn kept all limits")
+    assert "latency 900, parameters 612" in told
+    assert acceptance(Filtered(10, {})) == "100\u202f% of 10 networks drawn kept all limits."
+
+
+def test_metrics_are_told_with_their_correlations() -> None:
+    found = Screened(64, {"snip": {"params": 0.5, "macs": -0.25}})
+    assert columns(found) == {"metric": ["snip"], "parameters": ["+0.50"], "MACs": ["−0.25"]}
+
+
+def test_a_search_shows_how_its_front_grew_and_of_what_it_is_made(
+    root: Path, open_page: Opening
+) -> None:
+    fake = fake_run.make(root)
+    run = fake_run.search(fake)
+    fake.store.append(
+        run,
+        Filtered(100, {"latency_ms": 20}),
+        Screened(64, {"snip": {"params": 0.5, "macs": 0.4}}),
+    )
+    at = open_page("search", fake.workspace)
+    told = " ".join(chart.proto.alt for chart in at.get("vega_lite_chart"))
+    for part in ("Hypervolume of the front, now", "within the limit, now", "Most used: stage1.1"):
+        assert part in told
+    assert "80\u202f% of 100 networks drawn kept all limits; refused by latency 20." in words(at)
+    assert "Kendall's tau over 64 untrained networks" in words(at)
+
+
+def test_before_the_second_network_there_are_no_curves(root: Path, open_page: Opening) -> None:
+    fake = fake_run.make(root)
+    fake_run.search(fake, "running", share=0.1)
+    at = open_page("search", fake.workspace)
+    assert "Hypervolume" not in " ".join(c.proto.alt for c in at.get("vega_lite_chart"))
+
+
+def kinds(rows: dict[str, list[Any]], field: str) -> dict[str, Any]:
+    return dict(zip(rows["kind"], rows[field], strict=True))
+
+
+def test_every_mark_says_what_its_accuracy_is() -> None:
+    view = fold([one(0, 0.07, 0.9), epoch(1), one(1, 0.05, 0.8), one(2, 0.07, 0.9)])
+    known = view.candidates["arch2"]
+    ghost = pareto.Ghost("ghost", 0.95, 0.08)
+    trained = tuple(pareto.TrainedPoint(known, how, 0.92) for how in ("finetune", "retrain"))
+    shown = pareto.Shown((known,), (), 1, (ghost,), trained)
+    said = kinds(pareto.rows(shown, pareto.Highlights()), "proxy")
+    assert said["evaluated"] == "90.0\u202f% proxy, shared weights"
+    assert said["foreseen"] == "95.0\u202f% foreseen, not evaluated"
+    assert said["finetune"] == "92.0\u202f% finetuned, weights of its own"
+    assert said["retrain"] == "92.0\u202f% retrained, weights of its own"
+
+
+def test_only_evaluated_members_are_on_the_line_of_the_front() -> None:
+    known = view_of(1).front()[0]
+    ghost = pareto.Ghost("ghost", 0.95, 0.08)
+    shown = pareto.Shown((known,), (), 1, (ghost,), (pareto.TrainedPoint(known, "retrain", 0.9),))
+    rows = pareto.rows(shown, pareto.Highlights())
+    assert [kind for kind, on in zip(rows["kind"], rows["front"], strict=True) if on] == [
+        "evaluated"
+    ]
+    assert "1 network foreseen, not evaluated." in pareto.alt(shown, LIMIT, None)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_chart_with_everything_in_it_is_valid_and_holds_all_of_it(dark: bool) -> None:
+    view = view_of(30)
+    known = view.front()[0]
+    ghost = pareto.Ghost("ghost", 0.2, 0.3)
+    others = (overlay.Other("search 3", ((0.5, 0.6),), ("k3",)),)
+    shown = pareto.around(view, view.front(), [ghost])
+    spec = pareto.spec(shown, LIMIT, where="here", dark=dark, others=others)
+    rows = pareto.rows(shown, pareto.Highlights())
+    assert altair.LayerChart.from_dict(as_vega_lite(spec, rows)).layer
+    points = next(layer for layer in spec["layer"] if layer.get("name") == "points")
+    (low, high), (least, _) = (points["encoding"][axis]["scale"]["domain"] for axis in ("x", "y"))
+    assert low <= known.predicted_ms <= 0.5 <= high
+    assert least <= 0.2
+
+
+def test_fronts_of_other_searches_differ_by_dash_and_shape() -> None:
+    others = [overlay.Other(f"search {i}", ((0.1, 0.5),), ("k3",)) for i in range(6)]
+    drawn = overlay.layers(others, LIGHT)
+    dashes = [str(m["mark"]["strokeDash"]) for m in drawn if m["mark"]["type"] == "line"]
+    shapes = [m["mark"]["shape"] for m in drawn if m["mark"]["type"] == "point"]
+    assert len(set(dashes)) == len(set(shapes)) == overlay.MOST
