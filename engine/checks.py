@@ -43,15 +43,20 @@ class Facts:
     report: dict[str, Any] | None
     runs: tuple[Run, ...]
     store: Store
+    exporting: str
 
 
-def checks(store: Store, run_id: int) -> list[Check]:
-    """The twelve checks on search `run_id`, in their order; RunError if the run is no search."""
+def checks(store: Store, run_id: int, *, exporting: str = "") -> list[Check]:
+    """The twelve checks on search `run_id`, in their order; RunError if the run is no search.
+
+    `exporting`: hash of an ONNX file that is about to be recorded, as if it were already.
+    """
     run = store.run(run_id)
     if not isinstance(run.spec, RunSpec):
         raise RunError(f"run: must be a search, but run {run_id} is of kind {run.spec.kind}.")
     report = newest_report(store, run_id)
-    facts = Facts(run, run.spec, store.view(run_id), report, tuple(store.runs()), store)
+    view, runs = store.view(run_id), tuple(store.runs())
+    facts = Facts(run, run.spec, view, report, runs, store, exporting)
     return [
         Check(number, title, *ask(facts)) for number, (title, ask) in enumerate(CHECKS.items(), 1)
     ]
@@ -249,6 +254,7 @@ def _artefact(facts: Facts) -> Answer:
         return FAILED, f"The device does not tell {', '.join(missing)}."
     known = f"Settings, seed {facts.search.seed}, version {facts.search.version} and image hash"
     hashes = [e.report["onnx_sha256"][:12] for e in _exports(facts)]
+    hashes += [facts.exporting[:12]] if facts.exporting else []
     if not hashes:
         return OPEN, f"{known} are recorded; no file was exported yet."
     return MET, f"{known} are recorded, and the hash of every ONNX file ({', '.join(hashes)})."

@@ -1,11 +1,8 @@
-"""`onepath compare`: strategies side by side at the same cost; each step is a run."""
+"""`onepath compare`: strategies side by side at the same cost; prints what the run came to."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +10,15 @@ import click
 
 from engine import cli_output as output
 from engine import cli_runs as runs
-from engine.compare import RANDOM, Contest, compare
 from engine.devices import open_device
 from engine.errors import RunError
 from engine.latency import load_model
 from engine.methods import METHODS
 from engine.presets import load_space
-from engine.spec import DeviceChoice, ProfileSpec, RunSpec, Spec
-from engine.store import Store
+from engine.spec import CompareSpec, DeviceChoice, ProfileSpec
 from engine.workspace import Workspace
 
 Document = dict[str, Any]
-PEAKS = "peak-memory"  # a document: most bytes of every run that a comparison did
 
 
 @click.command("compare")
@@ -66,19 +60,40 @@ def command(  # noqa: PLR0913 - one parameter per option
 
     names = tuple(METHODS) if strategies == "all" else tuple(strategies.split(","))
     workspace = runs.opened(folder)
-    device, searched = DeviceChoice("local", threads), load_space(space)[0]
-    base = RunSpec(searched, parse_choice(data), device, limit or 1e9)
-    contest = Contest(base, names, seeds, budget_s, epochs)
-    base = RunSpec(searched, base.data, device, limit or _median(workspace, base))
-    contest = Contest(base, names, seeds, budget_s, epochs)
-    total = len(names) * (1 + 3 * seeds) + RANDOM
-    with runs.interruptible("The same command goes on where it was."):
-        found = compare(contest, workspace.store, Does(workspace.store, total))
-    workspace.store.save("comparison", found)
-    output.show(found, text, as_json)
+    base = CompareSpec(
+        load_space(space)[0],
+        parse_choice(data),
+        DeviceChoice("local", threads),
+        limit or 1e9,
+        names,
+        seeds,
+        budget_s,
+        epochs,
+    )
+    spec = base if limit else replace(base, latency_limit_ms=_median(workspace, base))
+    output.show(document(_done(workspace, spec)), text, as_json)
 
 
-def _median(workspace: Workspace, base: RunSpec) -> float:
+def _done(workspace: Workspace, spec: CompareSpec) -> runs.Done:
+    """The comparison of that spec: one that is there already is gone on with, else a new one."""
+    store = workspace.store
+    known = next((run.id for run in store.runs(CompareSpec.kind) if run.spec == spec), None)
+    if known is None:
+        return runs.start(workspace, spec)
+    store.reopen(known)  # if it is finished, its table is made anew from its runs
+    return runs.carry_out(workspace, known)
+
+
+def document(done: runs.Done) -> Document:
+    """The report of a comparison; RunError if it was stopped before."""
+    if done.view.compared is None or done.view.finished is None:
+        raise RunError(
+            f"run {done.run.id} was stopped before its table.", "Start the same command again."
+        )
+    return done.view.compared.report
+
+
+def _median(workspace: Workspace, base: CompareSpec) -> float:
     """Latency of a middle network of the space, measured now if that is not known yet."""
     key = open_device(base.device).key
     if load_model(workspace.store, key, base.space) is None:
@@ -86,69 +101,6 @@ def _median(workspace: Workspace, base: RunSpec) -> float:
     model = load_model(workspace.store, key, base.space)
     assert model is not None, "just measured"
     return float(f"{model.median_ms:.3g}")
-
-
-class Does:
-    """Does runs in processes of their own, each once; tells how far everything is on stderr."""
-
-    def __init__(self, store: Store, total: int) -> None:
-        self.store, self.total = store, total
-        self.number, self.begun, self.spent = 0, time.monotonic(), 0
-
-    def __call__(self, spec: Spec, words: str) -> tuple[int, int]:
-        """The run's id and its peak memory in bytes; a finished run of the same spec is taken."""
-        self.number += 1
-        peaks = self.store.document(PEAKS) or {}
-        for run in self.store.runs(spec.kind):
-            if run.spec == spec and run.state == "finished":
-                return run.id, int(peaks.get(str(run.id), 0))
-        click.echo(f"[{self.number}/{self.total}] {words}{self._left()}", err=True)
-        run_id = self._unfinished(spec) or self.store.create_run(spec)
-        peak = self._work(run_id)
-        self.spent += 1
-        self.store.save(PEAKS, {**peaks, str(run_id): peak})
-        return run_id, peak
-
-    def _left(self) -> str:
-        if not self.spent:
-            return ""
-        each = (time.monotonic() - self.begun) / self.spent
-        return f", about {each * (self.total - self.number + 1) / 60:.0f} min left"
-
-    def _unfinished(self, spec: Spec) -> int | None:
-        """A search of that spec that was cut off, ready to go on."""
-        for run in self.store.runs(spec.kind):
-            if run.spec == spec and run.state != "failed" and not self.store.alive(run.id):
-                self.store.reopen(run.id)
-                return run.id
-        return None
-
-    def _work(self, run_id: int) -> int:
-        """Most bytes that the worker took; RunError if it did not finish."""
-        log = self.store.run_folder(run_id) / "worker.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        command = [
-            sys.executable,
-            "-m",
-            "engine.worker",
-            str(self.store.path.resolve()),
-            str(run_id),
-        ]
-        with log.open("ab") as handle:
-            worker = subprocess.Popen(command, stdout=handle, stderr=subprocess.STDOUT)
-            try:
-                _, status, usage = os.wait4(worker.pid, 0)
-            except BaseException:
-                worker.terminate()
-                worker.wait()
-                raise
-        worker.returncode = os.waitstatus_to_exitcode(status)
-        if worker.returncode:
-            failed = self.store.view(run_id).failed
-            said = failed.message if failed else f"it ended with code {worker.returncode}"
-            raise RunError(f"run {run_id}: must finish for the comparison, but: {said}")
-        scale = 1 if sys.platform == "darwin" else 1024
-        return usage.ru_maxrss * scale
 
 
 def text(found: Document) -> str:

@@ -21,7 +21,7 @@ from engine.errors import ExportError, RunError, StudioError
 from engine.events import Exported, View
 from engine.latency import load_model, require_feasible
 from engine.space import Arch
-from engine.spec import DeviceChoice, ProfileSpec, RunSpec, Spec
+from engine.spec import CompareSpec, DeviceChoice, ProfileSpec, RunSpec, Spec
 from engine.store import Run, Status, Store
 from engine.workspace import Workspace
 
@@ -190,15 +190,26 @@ def _logged(log: Path) -> Iterator[None]:
 def _keep_drafts(workspace: Workspace, spec: Spec) -> None:
     """Gives the studio's pages something to open in a workspace that only the command line knew."""
     store = workspace.store
-    if not isinstance(spec, RunSpec | ProfileSpec) or store.document("space") is not None:
+    if not isinstance(spec, RunSpec | ProfileSpec | CompareSpec):
         return
-    store.save("about", {"title": workspace.name})
-    store.save("space", spec.space.to_json())
-    store.save("device", asdict(spec.device))
-    if isinstance(spec, RunSpec):
-        store.save("data", asdict(spec.data))
-        goal = {"limit_ms": spec.latency_limit_ms, "epochs": spec.epochs, "seed": spec.seed}
-        store.save("goal", goal)
+    drafts: dict[str, dict[str, Any]] = {
+        "about": {"title": workspace.name},
+        "space": spec.space.to_json(),
+        "device": asdict(spec.device),
+    }
+    if not isinstance(spec, ProfileSpec):
+        goal = RunSpec(spec.space, spec.data, spec.device, spec.latency_limit_ms)
+        if isinstance(spec, RunSpec):
+            goal = spec
+        drafts["data"] = asdict(spec.data)
+        drafts["goal"] = {
+            "limit_ms": goal.latency_limit_ms,
+            "epochs": goal.epochs,
+            "seed": goal.seed,
+        }
+    for name, document in drafts.items():
+        if store.document(name) is None:
+            store.save(name, document)
 
 
 @contextlib.contextmanager

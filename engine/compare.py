@@ -4,27 +4,26 @@ For every seed each strategy searches with about the same seconds of training an
 run tells what its epochs cost). Its pick, the most accurate network measured within the limit, is
 then finetuned from its own shared weights, and trained from scratch, with one recipe for all.
 Random networks of the picks' latencies are trained from scratch in the same way: what a pick gains
-over them is the relative improvement (Yang, Esperança, Carlucci 2020). Every step is a run of the
-workspace, so a comparison that was cut off goes on where it was.
+over them is the relative improvement (Yang, Esperança, Carlucci 2020). What is to be done is asked
+for step by step; every step is a run of the workspace, which others carry out (`compare_job`).
 """
 
 from __future__ import annotations
 
 import random
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.devices import open_device
-from engine.errors import RunError
 from engine.events import Progress, View
 from engine.evolution import move_to
 from engine.latency import LatencyModel, load_model
 from engine.methods import METHODS
 from engine.pareto import hypervolume
 from engine.space import SearchSpace
-from engine.spec import RunSpec, Spec, TrainSpec
+from engine.spec import CompareSpec, RunSpec, Spec, TrainSpec
 from engine.store import Store
 from engine.trust import improvement
 from engine.trust_plan import picked
@@ -33,30 +32,23 @@ PILOT_EPOCHS, PILOT_SEED = 4, 10_007
 WINDOW = (0.85, 1.0)  # of the limit: where the random networks of the baseline lie
 RANDOM = 8
 GENERATIONS, PER_GENERATION = 10, 4  # as in the front phase: one for four epochs, ten at most
-
-Runner = Callable[[Spec, str], tuple[int, int]]
-"""Does a run, said in words; its id and the most bytes of memory that it took (0: not known)."""
+PICKED = ("finetune", "retrain")
 
 
 @dataclass(frozen=True, slots=True)
-class Contest:
-    """What is compared: `base` has space, data, device and limit; `budget_s` is for each search."""
+class Step:
+    """One run that a comparison needs: what it is, in words, and its place in `phases`."""
 
-    base: RunSpec
-    strategies: tuple[str, ...]
-    seeds: int
-    budget_s: float
-    epochs: int
+    spec: Spec
+    words: str
+    number: int
 
-    def __post_init__(self) -> None:
-        for name in self.strategies:
-            if name not in METHODS:
-                known = ", ".join(METHODS)
-                raise RunError(f"strategies: must be all or among {known}, got {name!r}.")
-        if not 1 <= self.seeds <= 100:
-            raise RunError(f"seeds: must be from 1 to 100, got {self.seeds}.")
-        if not self.budget_s > 0:
-            raise RunError(f"seconds per search: must be above 0, got {self.budget_s:g}.")
+
+Done = tuple[int, int]
+"""A run's id and the most bytes of memory that it took (0: not known)."""
+
+Steps = Generator[Step, Done, dict[str, Any]]
+Runner = Callable[[Spec, str], Done]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +68,64 @@ class Entry:
     retrained: float | None
 
 
-def compare(contest: Contest, store: Store, run: Runner) -> dict[str, Any]:
+def phases(contest: CompareSpec) -> list[str]:
+    """What kind each step is: pilot, search, finetune, retrain or baseline; no pick, no training.
+
+    Steps that turn out not to be needed are left out, and the others keep their place.
+    """
+    each = ["search", *PICKED] * (contest.seeds * len(contest.strategies))
+    return ["pilot"] * len(contest.strategies) + each + ["baseline"] * RANDOM
+
+
+def compare(contest: CompareSpec, store: Store, run: Runner) -> dict[str, Any]:
     """The whole comparison, as plain JSON; `run` does what is not there yet."""
-    epochs = {name: _affordable(contest, name, store, run) for name in contest.strategies}
-    entries = [
-        _entry(contest, name, seed, epochs=epochs[name], store=store, run=run)
-        for seed in range(contest.seeds)
-        for name in contest.strategies
-    ]
-    baseline = _baseline(contest, entries, store, run)
-    latency = _latency(contest, store, entries[0].run)
+    steps = contest_steps(contest, store)
+    try:
+        step = next(steps)
+        while True:
+            step = steps.send(run(step.spec, step.words))
+    except StopIteration as end:
+        return dict(end.value)
+
+
+def contest_steps(contest: CompareSpec, store: Store) -> Steps:
+    """Asks for one run after the other, is sent what became of each; returns the report."""
+    epochs = {}
+    for number, name in enumerate(contest.strategies):
+        epochs[name] = yield from _affordable(contest, name, store, number)
+    entries: list[Entry] = []
+    for seed in range(contest.seeds):
+        for name in contest.strategies:
+            number = len(contest.strategies) + 3 * len(entries)
+            spec = _search(contest, name, epochs[name], seed)
+            entries.append((yield from _entry(contest, spec, store, number=number)))
+    baseline = yield from _baseline(contest, entries, store)
+    return _report(contest, entries, baseline, _latency(contest, store, entries[0].run))
+
+
+def _search(contest: CompareSpec, name: str, epochs: int, seed: int) -> RunSpec:
+    return RunSpec(
+        space=contest.space,
+        data=contest.data,
+        device=contest.device,
+        latency_limit_ms=contest.latency_limit_ms,
+        strategy=name,
+        epochs=epochs,
+        seed=seed,
+        version=contest.version,
+    )
+
+
+# -- what it came to -------------------------------------------------------------------------------
+
+
+def _report(
+    contest: CompareSpec, entries: Sequence[Entry], baseline: Sequence[float], latency: LatencyModel
+) -> dict[str, Any]:
     return {
-        "space": contest.base.space.name,
-        "data": str(contest.base.data),
-        "limit_ms": contest.base.latency_limit_ms,
+        "space": contest.space.name,
+        "data": str(contest.data),
+        "limit_ms": contest.latency_limit_ms,
         "budget_s": contest.budget_s,
         "seeds": contest.seeds,
         "epochs_after": contest.epochs,
@@ -97,7 +133,7 @@ def compare(contest: Contest, store: Store, run: Runner) -> dict[str, Any]:
         "random": {
             "networks": len(baseline),
             "accuracy": statistics.fmean(baseline),
-            "deviation": statistics.stdev(baseline),
+            "deviation": statistics.stdev(baseline) if len(baseline) > 1 else 0.0,
         },
         "strategies": [_row(name, entries, baseline) for name in contest.strategies],
         "runs": [_shown(entry) for entry in entries],
@@ -139,18 +175,13 @@ def _shown(entry: Entry) -> dict[str, Any]:
 # -- one search ------------------------------------------------------------------------------------
 
 
-def _affordable(contest: Contest, name: str, store: Store, run: Runner) -> int:
+def _affordable(
+    contest: CompareSpec, name: str, store: Store, number: int
+) -> Generator[Step, Done, int]:
     """Epochs that fit into the budget, by what a short pilot run took."""
-    spec = replace(
-        contest.base,
-        strategy=name,
-        mode="",
-        epochs=PILOT_EPOCHS,
-        seed=PILOT_SEED,
-        front="evolution",
-    )
-    number, _ = run(spec, f"{name}: a pilot for its cost")
-    training, front, generations = _costs(store, number)
+    spec = replace(_search(contest, name, PILOT_EPOCHS, PILOT_SEED), front="evolution")
+    run, _ = yield Step(spec, f"{METHODS[name].title}: a pilot for its cost", number)
+    training, front, generations = _costs(store, run)
     per_epoch = training / PILOT_EPOCHS
     per_generation = front / max(1, generations)
     epochs = 3
@@ -184,27 +215,29 @@ def _opening(event: object) -> bool:
 
 
 def _entry(
-    contest: Contest, name: str, seed: int, *, epochs: int, store: Store, run: Runner
-) -> Entry:
-    spec = replace(contest.base, strategy=name, mode="", epochs=epochs, seed=seed)
-    number, peak = run(spec, f"{name}, seed {seed}: searching")
-    view = store.view(number)
-    training, front, _ = _costs(store, number)
+    contest: CompareSpec, spec: RunSpec, store: Store, *, number: int
+) -> Generator[Step, Done, Entry]:
+    about = f"{METHODS[spec.strategy].title}, seed {spec.seed}"
+    run, peak = yield Step(spec, f"{about}: searching", number)
+    view = store.view(run)
+    training, front, _ = _costs(store, run)
     pick = picked(view, spec.latency_limit_ms)
     tuned = alone = None
     if pick is not None:
-        after = TrainSpec(number, pick, "finetune", contest.epochs, seed)
-        tuned = _tested(store, run(after, f"{name}, seed {seed}: finetuning its pick")[0])
+        after = TrainSpec(run, pick, "finetune", contest.epochs, spec.seed, version=contest.version)
+        done, _ = yield Step(after, f"{about}: finetuning its pick", number + 1)
+        tuned = _tested(store, done)
         fresh = replace(after, mode="retrain")
-        alone = _tested(store, run(fresh, f"{name}, seed {seed}: training its pick alone")[0])
+        done, _ = yield Step(fresh, f"{about}: training its pick alone", number + 2)
+        alone = _tested(store, done)
     return Entry(
-        strategy=name,
-        seed=seed,
-        run=number,
-        epochs=epochs,
+        strategy=spec.strategy,
+        seed=spec.seed,
+        run=run,
+        epochs=spec.epochs,
         seconds=training + front,
         peak_bytes=peak,
-        hypervolume=_area(view, _latency(contest, store, number)),
+        hypervolume=_area(view, _latency(contest, store, run)),
         pick=pick,
         pick_ms=view.candidates[pick].latency_ms if pick else None,
         finetuned=tuned,
@@ -222,15 +255,15 @@ def _area(view: View, latency: LatencyModel) -> float:
     return hypervolume(points, (latency.slowest_ms, 1.0)) / latency.slowest_ms
 
 
-def _space(contest: Contest, store: Store, number: int) -> SearchSpace:
+def _space(contest: CompareSpec, store: Store, number: int) -> SearchSpace:
     """The space as it was searched, with the classes of its images."""
     data = store.view(number).data
     assert data is not None, number
-    return contest.base.space.with_data(len(data.classes))
+    return contest.space.with_data(len(data.classes))
 
 
-def _latency(contest: Contest, store: Store, number: int) -> LatencyModel:
-    key = open_device(contest.base.device).key
+def _latency(contest: CompareSpec, store: Store, number: int) -> LatencyModel:
+    key = open_device(contest.device).key
     model = load_model(store, key, _space(contest, store, number))
     assert model is not None, "the searches measured it"
     return model
@@ -239,23 +272,27 @@ def _latency(contest: Contest, store: Store, number: int) -> LatencyModel:
 # -- the baseline ----------------------------------------------------------------------------------
 
 
-def _baseline(contest: Contest, entries: Sequence[Entry], store: Store, run: Runner) -> list[float]:
+def _baseline(
+    contest: CompareSpec, entries: Sequence[Entry], store: Store
+) -> Generator[Step, Done, list[float]]:
     """Accuracy of random networks of the picks' latencies, each trained from scratch once."""
     host = entries[0].run  # any search: a training from scratch takes space and recipe from it
     space, latency = _space(contest, store, host), _latency(contest, store, host)
     names = random_networks(space, latency, contest)
+    first = len(phases(contest)) - RANDOM
     found = []
     for i, arch in enumerate(names):
-        spec = TrainSpec(host, arch, "retrain", contest.epochs, i)
-        number, _ = run(spec, f"baseline: random network {i + 1} of {len(names)}")
-        found.append(_tested(store, number))
+        spec = TrainSpec(host, arch, "retrain", contest.epochs, i, version=contest.version)
+        words = f"random network {i + 1} of {len(names)}: training it alone"
+        run, _ = yield Step(spec, words, first + i)
+        found.append(_tested(store, run))
     return found
 
 
-def random_networks(space: SearchSpace, latency: LatencyModel, contest: Contest) -> list[str]:
+def random_networks(space: SearchSpace, latency: LatencyModel, contest: CompareSpec) -> list[str]:
     """Different random networks moved into the window below the limit, the same every time."""
     rng = random.Random(contest.seeds)
-    limit = min(contest.base.latency_limit_ms, latency.slowest_ms)
+    limit = min(contest.latency_limit_ms, latency.slowest_ms)
     found: dict[str, None] = {}
     for _ in range(50 * RANDOM):
         target = max(latency.fastest_ms, rng.uniform(*WINDOW) * limit)

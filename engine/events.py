@@ -13,6 +13,7 @@ from typing import Any
 
 from engine.facts import (
     Calibrated,
+    Compared,
     Conflicts,
     DataReady,
     EpochEnd,
@@ -26,6 +27,7 @@ from engine.facts import (
     Ghost,
     Learned,
     Measured,
+    Part,
     Progress,
     Resumed,
     Screened,
@@ -40,6 +42,7 @@ __all__ = [
     "KINDS",
     "Calibrated",
     "Candidate",
+    "Compared",
     "Conflicts",
     "DataReady",
     "EpochEnd",
@@ -53,6 +56,7 @@ __all__ = [
     "Ghost",
     "Learned",
     "Measured",
+    "Part",
     "Progress",
     "Resumed",
     "Screened",
@@ -84,6 +88,8 @@ KINDS: dict[str, type[Event]] = {
         Trained,
         StandAlone,
         Trusted,
+        Part,
+        Compared,
         Exported,
         Warned,
         Failed,
@@ -101,6 +107,7 @@ LATEST: dict[type[Event], str] = {
     Learned: "learned",
     Foreseen: "foreseen",
     Trusted: "trusted",
+    Compared: "compared",
     Screened: "screened",
 }
 """Kinds of which a view keeps the latest, and where."""
@@ -111,6 +118,10 @@ LISTED: dict[type[Event], str] = {
     Exported: "exported",
 }
 """Kinds of which a view keeps all, and where."""
+
+
+KEYED: dict[type[Event], str] = {Conflicts: "conflicts", Part: "parts"}
+"""Kinds of which a view keeps the latest for each slot or run, and where."""
 
 
 def to_payload(event: Event) -> dict[str, Any]:
@@ -175,6 +186,8 @@ class View:
     trained: list[Trained] = field(default_factory=list)
     stand_alone: list[StandAlone] = field(default_factory=list)
     trusted: Trusted | None = None
+    compared: Compared | None = None
+    parts: dict[int, Part] = field(default_factory=dict)
     exported: list[Exported] = field(default_factory=list)
     filtered: Filtered | None = None
     learned: Learned | None = None
@@ -262,8 +275,8 @@ def _apply(view: View, event: Event) -> None:
             view.candidates[arch] = replace(view.candidates[arch], measured=event)
         case Warned(message):
             view.warnings.append(message)
-        case Conflicts(slot):
-            view.conflicts[slot] = event
+        case Conflicts(key) | Part(key):
+            getattr(view, KEYED[type(event)])[key] = event
         case _ if type(event) in LISTED:
             getattr(view, LISTED[type(event)]).append(event)
         case _ if type(event) in LATEST:

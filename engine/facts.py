@@ -183,6 +183,21 @@ class Trusted:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Run `run` of this workspace is a part of this one: `words` say what is done in it."""
+
+    run: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What a comparison of strategies came to: its table and its runs, plain JSON (`compare`)."""
+
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Exported:
     """An archive is written, at `archive` below the workspace; `report` is its report.json."""
 
@@ -231,6 +246,8 @@ Event = (
     | Trained
     | StandAlone
     | Trusted
+    | Part
+    | Compared
     | Exported
     | Warned
     | Failed

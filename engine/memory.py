@@ -27,28 +27,36 @@ def images_at_once(space: SearchSpace) -> int:
     return max(2, AT_ONCE_BYTES // max(1, peak))
 
 
-def training_bytes(space: SearchSpace, batch: int) -> tuple[int, str]:
-    """What training on batches takes at most, and the stage (or stem, head) that takes most."""
-    largest: dict[str, int] = {}
-    weights: dict[str, int] = {}
+def training_bytes(space: SearchSpace, batch: int, separate: int = 0) -> tuple[int, str]:
+    """What training on batches takes at most, and the stage (or stem, head) that takes most.
+
+    `separate`: 0 if choices share weights and one of each layer answers at a time; else so many of
+    a layer's choices answer at once, and each has weights of its own.
+    """
+    kept: dict[str, list[int]] = {}
+    params: dict[str, list[int]] = {}
     for layer in all_layers(space):
-        kept, params = kept_numbers(layer), layer_cost(layer).params
-        largest[layer.name] = max(largest.get(layer.name, 0), kept)
-        weights[layer.name] = max(weights.get(layer.name, 0), params)
+        kept.setdefault(layer.name, []).append(kept_numbers(layer))
+        params.setdefault(layer.name, []).append(layer_cost(layer).params)
+    largest = {name: sum(sorted(n)[-max(1, separate) :]) for name, n in kept.items()}
+    weights = {name: sum(n) if separate else max(n) for name, n in params.items()}
     per_image = int(KEPT_TIMES * FLOAT_BYTES * sum(largest.values()))
     greedy = max(largest, key=lambda name: batch * largest[name] + weights[name])
     stage = greedy.partition(".")[0].replace("stage", "stage ")
     return batch * per_image + PER_PARAMETER * sum(weights.values()), stage
 
 
-def require_memory(space: SearchSpace, batch: int, there: int | None = None) -> None:
+def require_memory(
+    space: SearchSpace, batch: int, *, separate: int = 0, there: int | None = None
+) -> None:
     """Raises RunError if training needs more memory than there is (bytes; all of this computer)."""
-    needed, stage = training_bytes(space, batch)
+    needed, stage = training_bytes(space, batch, separate)
     there = there or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > there:
+        told = ", as each choice has weights of its own" if separate else ""
         raise RunError(
-            f"search: training on batches of {batch} needs about {needed / 1e9:.3g} GB of memory,"
-            f" this computer has {there / 1e9:.3g} GB; most of it goes to {stage}.",
+            f"search: training on batches of {batch} needs about {needed / 1e9:.3g} GB of memory"
+            f"{told}; this computer has {there / 1e9:.3g} GB; most of it goes to {stage}.",
             "Make that narrower or its maps smaller, or offer less of it.",
         )
 

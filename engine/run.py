@@ -152,7 +152,7 @@ def open_problem(
     recipe = spec.recipe or recipe_for(len(data.splits["weights"]))
     most = images_at_once(space)
     splits = load_splits(data, flip=flips(spec.data), most=most, recipe=recipe)
-    require_memory(space, recipe.batch)
+    require_memory(space, recipe.batch, separate=SEPARATE.get(spec.strategy, 0))
     torch.manual_seed(spec.seed)  # dropout draws from torch's own stream, saved in checkpoints too
     generator = torch.Generator().manual_seed(spec.seed)
     return Problem(

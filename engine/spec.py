@@ -13,13 +13,14 @@ from typing import Any, ClassVar
 from engine import __version__
 from engine.errors import RunError
 from engine.limits import Limits, limits_from
-from engine.methods import DEFAULT, DEFAULT_FRONT, FRONTS, require_method
+from engine.methods import DEFAULT, DEFAULT_FRONT, FRONTS, METHODS, require_method
 from engine.recipe import Recipe
 from engine.space import SearchSpace
 
 MAX_EPOCHS, MAX_THREADS, MAX_SEED = 10_000, 256, 2**31 - 1
 MAX_BATCHES = 1000
 MAX_SUBNETS, MAX_SEEDS = 100, 10  # a trust report trains every network with every seed
+MAX_BUDGET_S, MAX_CONTEST_SEEDS = 7 * 86400.0, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,52 @@ class TrustSpec:
         _whole("seed", self.seed, 0, MAX_SEED)
 
 
-Spec = RunSpec | ProfileSpec | DataSpec | TrainSpec | ExportSpec | ConflictSpec | TrustSpec
+@dataclass(frozen=True, slots=True)
+class CompareSpec:
+    """Strategies side by side: `seeds` searches of each, of `budget_s` seconds, under one limit.
+
+    `epochs` are those of every training after: each pick's, and each random network's.
+    """
+
+    kind: ClassVar[str] = "compare"
+
+    space: SearchSpace
+    data: DataChoice
+    device: DeviceChoice
+    latency_limit_ms: float
+    strategies: tuple[str, ...] = tuple(METHODS)
+    seeds: int = 3
+    budget_s: float = 60.0
+    epochs: int = 20
+    version: str = __version__
+
+    def __post_init__(self) -> None:
+        for name in self.strategies:
+            if name not in METHODS:
+                known = ", ".join(METHODS)
+                raise RunError(f"strategies: must be all or among {known}, got {name!r}.")
+        if not self.strategies or len(set(self.strategies)) < len(self.strategies):
+            got = ", ".join(self.strategies) or "none"
+            raise RunError(f"strategies: must be at least one, each named once, got {got}.")
+        _whole("seeds", self.seeds, 1, MAX_CONTEST_SEEDS)
+        if not 0 < self.budget_s <= MAX_BUDGET_S:
+            most = f"at most {MAX_BUDGET_S:.0f}"
+            raise RunError(f"seconds per search: must be above 0, {most}, got {self.budget_s:g}.")
+        _whole("epochs", self.epochs, 1, MAX_EPOCHS)
+        if not (math.isfinite(self.latency_limit_ms) and self.latency_limit_ms > 0):
+            raise RunError(f"latency limit: must be above 0 ms, got {self.latency_limit_ms}.")
+
+
+Spec = (
+    RunSpec
+    | ProfileSpec
+    | DataSpec
+    | TrainSpec
+    | ExportSpec
+    | ConflictSpec
+    | TrustSpec
+    | CompareSpec
+)
 
 SPECS: dict[str, type[Spec]] = {
     cls.kind: cls
@@ -185,6 +231,7 @@ SPECS: dict[str, type[Spec]] = {
         ExportSpec,
         ConflictSpec,
         TrustSpec,
+        CompareSpec,
     )
 }
 
@@ -216,6 +263,8 @@ def from_json(kind: str, document: object) -> Spec:
             parts["device"] = DeviceChoice(**parts["device"])
         if "limits" in parts:
             parts["limits"] = limits_from(parts["limits"])
+        if "strategies" in parts:
+            parts["strategies"] = tuple(parts["strategies"])
         if parts.get("recipe") is not None:
             parts["recipe"] = Recipe(**parts["recipe"])
         return SPECS[kind](**parts)

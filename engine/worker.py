@@ -12,6 +12,7 @@ import os
 import re
 import sqlite3
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from engine.clock import Clock, OnStatus, Stopped
 from engine.errors import StudioError
 from engine.events import Event, Failed
 from engine.spec import (
+    CompareSpec,
     ConflictSpec,
     DataSpec,
     ExportSpec,
@@ -32,6 +34,7 @@ from engine.spec import (
 from engine.store import Store
 
 OK, FAULT, MISTAKE = 0, 1, 2
+TIED = "--tied"  # to the process that started it: another run, which cannot outlive it otherwise
 FULL = re.compile("no space left|disk is full|disk quota", re.IGNORECASE)
 
 
@@ -101,6 +104,10 @@ def _job(spec: Spec) -> Job:
             from engine.trust_job import judge
 
             return judge
+        case CompareSpec():
+            from engine.compare_job import contest
+
+            return contest
         case ProfileSpec() | DataSpec():
             from engine.jobs import JOBS
 
@@ -108,11 +115,25 @@ def _job(spec: Spec) -> Job:
 
 
 def main() -> None:
-    """Runs the run that the two arguments name, and exits with its code."""
-    database, run_id = Path(sys.argv[1]), int(sys.argv[2])
+    """Runs the run that the two arguments name, and exits with its code.
+
+    With TIED as the third one the run is stopped once standard input ends.
+    """
+    store, run_id = Store(Path(sys.argv[1])), int(sys.argv[2])
     os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count() or 1))
+    if TIED in sys.argv[3:]:
+        threading.Thread(target=_stop_at_end, args=(store, run_id), daemon=True).start()
     gc.freeze()
-    sys.exit(execute(Store(database), run_id))
+    sys.exit(execute(store, run_id))
+
+
+def _stop_at_end(store: Store, run_id: int) -> None:
+    """Wants the run stopped when whoever holds the other end of standard input is gone."""
+    # Not through sys.stdin: its lock, held here, would break the end of the process.
+    while os.read(0, 1):
+        pass
+    with contextlib.suppress(sqlite3.Error):
+        store.want(run_id, "stopped")
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ SHORTCUTS = {
         "M": "open the picked model",
     },
     "Front": {"M": "open the picked model", "↑ ↓ Enter": "pick a row, in the table"},
+    "Compare": {"Ctrl Enter": "compare", "P": "pause or resume", "S": "stop"},
     "Model": {"E": "export ONNX", "P": "pause or resume a training", "S": "stop it"},
 }
 

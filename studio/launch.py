@@ -11,7 +11,7 @@ import sys
 import threading
 
 from engine.errors import RunError
-from engine.spec import Spec
+from engine.spec import CompareSpec, Spec
 from engine.store import ENDED, Run
 from engine.workspace import Workspace
 
@@ -28,11 +28,12 @@ def start(workspace: Workspace, spec: Spec) -> int:
 
 
 def _refuse_second(workspace: Workspace, own: int | None = None) -> None:
-    """The store refuses as well; here a search is called what its page calls it."""
-    going_on = active(workspace, "search")
-    if going_on is not None and going_on.id != own:
+    """The store refuses as well; here a run is called what its page calls it."""
+    going_on = active(workspace)
+    names = {"search": "Search", "compare": "Comparison"}
+    if going_on is not None and going_on.id != own and going_on.spec.kind in names:
         raise RunError(
-            f"Search {going_on.id} of this workspace is still going on.",
+            f"{names[going_on.spec.kind]} {going_on.id} of this workspace is still going on.",
             "Wait for it, or stop it first.",
         )
 
@@ -70,9 +71,13 @@ def state_of(workspace: Workspace, run: Run) -> str:
 
 
 def active(workspace: Workspace, kind: str | None = None) -> Run | None:
-    """The run of this workspace that is going on right now, if any (of `kind`)."""
-    live = (run for run in workspace.store.runs(kind) if run.state not in ENDED)
-    return next((run for run in live if state_of(workspace, run) in LIVE), None)
+    """The run of this workspace that is going on right now, if any (of `kind`).
+
+    Of a comparison and the run that it is at, the comparison.
+    """
+    open_ = (run for run in workspace.store.runs(kind) if run.state not in ENDED)
+    live = [run for run in open_ if state_of(workspace, run) in LIVE]
+    return min(live, key=lambda run: not isinstance(run.spec, CompareSpec), default=None)
 
 
 def _spawn(workspace: Workspace, run_id: int) -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from engine.workspace import create_workspace, list_workspaces
 from studio import keys, state
-from studio.pages import compose, data, front, home, model, search
+from studio.pages import compare, compose, data, front, home, model, search
 from studio.text import guarded
 
 ASSETS = Path(__file__).parent.parent / "assets"
@@ -23,6 +23,7 @@ PAGES: dict[str, tuple[Callable[[], None], str, str]] = {
     "data": (data.page, "Data", ":material/photo_library:"),
     "search": (search.page, "Search", ":material/route:"),
     "front": (front.page, "Front", ":material/scatter_plot:"),
+    "compare": (compare.page, "Compare", ":material/leaderboard:"),
     "model": (model.page, "Model", ":material/deployed_code:"),
 }
 

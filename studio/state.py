@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -198,10 +199,25 @@ def _device_model(
 
 
 def shown_search(workspace: Workspace) -> Run | None:
-    """The newest search with evaluated networks, else the newest search, None before the first."""
-    searches = workspace.store.runs("search")
+    """The newest search with evaluated networks, else the newest search, None before the first.
+
+    Those that are parts of a comparison come last.
+    """
+    searches = own_first(workspace, workspace.store.runs("search"))
     told = (run for run in searches if run_view(workspace, run.id).fresh())
     return next(told, next(iter(searches), None))
+
+
+def own_first(workspace: Workspace, searches: list[Run]) -> list[Run]:
+    """The searches that were asked for one by one, then the parts of comparisons."""
+    parts = parts_of(workspace)
+    return sorted(searches, key=lambda run: run.id in parts)
+
+
+def parts_of(workspace: Workspace) -> dict[int, int]:
+    """Runs that are parts of a comparison, each with the number of (the newest of) it."""
+    comparisons = reversed(workspace.store.runs("compare"))
+    return {part: run.id for run in comparisons for part in run_view(workspace, run.id).parts}
 
 
 @dataclass(slots=True)
@@ -233,12 +249,9 @@ def _reading(folder: str, run_id: int, store: int) -> _Reading:
 
 def _copy(view: View) -> View:
     """A view that stays as it is while `view` grows: other viewers read it without the lock."""
-    return replace(
-        view,
-        kept=list(view.kept),
-        epochs=list(view.epochs),
-        candidates=dict(view.candidates),
-        trained=list(view.trained),
-        exported=list(view.exported),
-        warnings=list(view.warnings),
-    )
+    still = replace(view)
+    for each in fields(view):
+        known = getattr(view, each.name)
+        if isinstance(known, list | dict):
+            setattr(still, each.name, copy(known))
+    return still

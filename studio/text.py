@@ -53,11 +53,24 @@ STATE_ICONS = {
 PHASES = {
     "data": "Reading the images",
     "device": "Measuring the device",
+    "screen": "Screening networks without training",
+    "explore": "Learning which metrics help",
+    "follow": "Training the most promising",
     "warm-up": "Warming up the shared weights",
+    "train": "Training",
+    "learn": "Learning what to draw",
     "search": "Searching under the limit",
     "settle": "Settling on the best network",
+    "adapt": "Making the network smaller, step by step",
+    "finetune": "Finetuning the best",
+    "judge": "Judging the steps",
+    "draw": "Drawing networks",
     "front": "Filling the front",
     "measure": "Measuring the front",
+    "train alone": "Training networks alone",
+    "compare": "Comparing",
+    "conflicts": "Comparing the choices",
+    "export": "Exporting",
 }
 
 

@@ -33,6 +33,8 @@ TORCH_FREE = (
         "latency",
         *("limits", "filter", "methods", "recipe", "encoding", "predictor", "linas", "new_front"),
         *("trust", "trust_plan", "trust_verdict", "checks", "why", "shrink", "compare"),
+        *("knobs", "regression"),
+        *("compare_job", "compare_time"),
     ),
     *("workspace", "store", "spec", "events", "errors", "reader", "cli", "worker", "data"),
 )

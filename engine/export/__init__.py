@@ -10,6 +10,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 from engine import __version__
 from engine.batches import load_splits
 from engine.build import arrays
+from engine.checks import checks
 from engine.clock import Clock
 from engine.cost import network_cost
 from engine.data import Dataset
@@ -73,9 +75,10 @@ def export(spec: Spec, store: Store, clock: Clock) -> Iterator[Event]:
         yardstick_ns=latency.yardstick_ns if latency else 0.0,
         on_progress=lambda share, _: clock.tick(0.4 + 0.5 * share, "measuring"),
     )[0]
+    digest = hashlib.sha256(model).hexdigest()
     report: dict[str, Any] = {
         "arch": str(arch),
-        "onnx_sha256": hashlib.sha256(model).hexdigest(),
+        "onnx_sha256": digest,
         "size_bytes": len(model),
         "parity_max_abs": parity,
         "parity_inputs": PARITY_INPUTS,
@@ -83,6 +86,7 @@ def export(spec: Spec, store: Store, clock: Clock) -> Iterator[Event]:
         **_accuracy(weights),
         **_facts(search, space, arch, data),
         "predicted_ms": latency.predict(arch) if latency else None,
+        "checks": [asdict(check) for check in checks(store, spec.run, exporting=digest)],
     }
     clock.tick(0.95, "packing")
     path = _archive_path(store, spec, report)

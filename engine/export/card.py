@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 WEIGHTS = {
@@ -22,6 +23,7 @@ def model_card(report: dict[str, Any]) -> str:
                 "## Latency\n\n" + _latency(report),
                 "## Use\n\n" + _use(report),
                 "## Where it comes from\n\n" + _origin(report),
+                "## Twelve checks\n\n" + _checks(report),
             )
         )
         + "\n"
@@ -121,3 +123,13 @@ def _origin(report: dict[str, Any]) -> str:
         f"- Versions: {versions}\n"
         f"- Written {report['date']} by Onepath Studio"
     )
+
+
+def _checks(report: dict[str, Any]) -> str:
+    """What Yang, Esperança and Carlucci (2020) ask of a search, as far as it is known."""
+    rows = report["checks"]
+    counts = Counter(row["state"] for row in rows)
+    told = ", ".join(f"{counts[state]} {state}" for state in ("met", "failed", "open"))
+    lines = [f"{r['number']}. {r['title']}, {r['state']}: {r['says']}" for r in rows]
+    head = f"What a search has to show before its result means much: {told}."
+    return "\n".join([head, "", *lines])

@@ -59,5 +59,7 @@ STRATEGIES: dict[str, Callable[[Problem], Strategy]] = {
     "zero_cost": ZeroCost,
 }
 
-SEPARATE = frozenset({"proxyless", "fbnet"})
-"""Strategies whose candidates have weights of their own, as published; the others share."""
+ALL = 1000  # more choices than any layer has
+SEPARATE = {"proxyless": 2, "fbnet": ALL}
+"""Strategies whose candidates have weights of their own, as published, and how many candidates of a
+layer answer at once; those of the others share."""

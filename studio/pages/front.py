@@ -11,7 +11,15 @@ from engine.space import SKIP, Arch
 from engine.store import Run
 from engine.workspace import Workspace
 from studio import sentence, state, text
-from studio.parts import alongside, front_view, limit_slider, network_card, runs
+from studio.parts import (
+    alongside,
+    front_view,
+    limit_slider,
+    network_card,
+    runs,
+    trust_card,
+    why_front,
+)
 from studio.parts.front_view import Front
 
 
@@ -30,6 +38,16 @@ def page() -> None:
         return
     runs.picker(workspace, run, page="front")
     runs.watch(_front, workspace, run)
+    _why(workspace, run)
+    _trust(workspace, run)
+
+
+def _why(workspace: Workspace, run: Run) -> None:
+    why_front.draw(workspace, run)
+
+
+def _trust(workspace: Workspace, run: Run) -> None:
+    trust_card.draw(workspace, run)
 
 
 def _front(workspace: Workspace, run: Run, name: str) -> None:

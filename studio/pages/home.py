@@ -64,7 +64,8 @@ def _cards(workspaces: list[Workspace], busy: bool) -> None:
 
 
 def _card(workspace: Workspace) -> None:
-    run = next(iter(workspace.store.runs("search")), None)
+    searches = workspace.store.runs("search")
+    run = next(iter(state.own_first(workspace, searches)), None)
     st.image(
         _thumbnail(workspace, state.shown_search(workspace)),
         width="stretch",
@@ -115,14 +116,15 @@ def _pill(workspace: Workspace, run: Run | None) -> None:
 
 def _facts(workspace: Workspace) -> str:
     choice = state.device_choice(workspace)
-    searches = len(workspace.store.runs("search"))
-    parts = (
+    parts = state.parts_of(workspace)
+    searches = sum(run.id not in parts for run in workspace.store.runs("search"))
+    told = (
         text.plain(sentence.data_name(workspace)),
         text.device(choice.name, choice.threads),
         text.plural(searches, "search", "searches") if searches else "",
         f"changed {text.ago(_changed(workspace))}",
     )
-    return " · ".join(filter(None, parts))
+    return " · ".join(filter(None, told))
 
 
 def _changed(workspace: Workspace) -> float:

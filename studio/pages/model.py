@@ -11,7 +11,7 @@ from engine.errors import StudioError
 from engine.space import Arch
 from engine.workspace import Workspace
 from studio import sentence, state, text
-from studio.parts import export_card, front_view, network_card, runs, train_card
+from studio.parts import export_card, front_view, network_card, runs, train_card, why_card
 from studio.parts.front_view import Front
 
 
@@ -83,6 +83,7 @@ def _model(workspace: Workspace, front: Front, arch: Arch) -> None:
         train_card.draw(workspace, run, str(arch))
         st.subheader("Layers")
         network_card.layers(space, arch, network_card.model_of(workspace, run))
+        why_card.draw(workspace, front, arch)
     with right, st.container(border=True):
         network_card.diagram(space, arch, network_card.model_of(workspace, run))
 

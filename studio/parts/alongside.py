@@ -23,12 +23,17 @@ RECIPE = " {} trained by another recipe: accuracies compare even less."
 
 
 def comparable(workspace: Workspace, run: Run) -> dict[int, Run]:
-    """Other searches of the space of `run` that left networks, newest first, by number."""
+    """Other searches of the space of `run` that left networks, newest first, by number.
+
+    Those of a comparison stand beside each other, and a user's own beside their own.
+    """
     space = runs.search_spec(run).space.digest()
+    parts = state.parts_of(workspace)
     return {
         other.id: other
         for other in workspace.store.runs("search")
         if other.id != run.id
+        and (other.id in parts) == (run.id in parts)
         and runs.search_spec(other).space.digest() == space
         and state.run_view(workspace, other.id).fresh()
     }

@@ -30,7 +30,8 @@ def chosen(workspace: Workspace, *, results: bool = True) -> Run | None:
 
     Says so and stops if the address names a search that is not there; None before the first.
     """
-    searches = {str(run.id): run for run in workspace.store.runs("search")}
+    known = state.own_first(workspace, workspace.store.runs("search"))
+    searches = {str(run.id): run for run in known}
     if not searches:
         return None
     wanted = st.query_params.get("run")
@@ -54,8 +55,19 @@ def _unknown(workspace: Workspace, wanted: str, newest: str) -> None:
 
 
 def picker(workspace: Workspace, run: Run, *, page: str) -> None:
-    """With more than one search, a list to pick from that writes the number (`?run=3`)."""
-    searches = {r.id: r for r in workspace.store.runs("search")}
+    """With more than one search, a list to pick from that writes the number (`?run=3`).
+
+    Parts of comparisons are left out of it, but for the one that is shown, which leads to its own.
+    """
+    parts = state.parts_of(workspace)
+    if run.id in parts:
+        st.page_link(
+            state.page("compare"), label=f"Part of comparison {parts[run.id]}",
+            icon=":material/leaderboard:",
+            query_params=state.link_query(workspace, comparison=parts[run.id]),
+        )  # fmt: skip
+    known = workspace.store.runs("search")
+    searches = {r.id: r for r in known if r.id not in parts or r.id == run.id}
     if len(searches) < 2:
         return
     key = f"{page}.run"
@@ -64,12 +76,17 @@ def picker(workspace: Workspace, run: Run, *, page: str) -> None:
     st.selectbox(
         "Search",
         list(searches),
-        format_func=lambda i: label(searches[i]),
+        format_func=lambda i: label(searches[i]) + part_words(parts, i),
         key=key,
         on_change=_remember,
         args=(key, run.id),
         label_visibility="collapsed",
     )
+
+
+def part_words(parts: dict[int, int], number: int) -> str:
+    """What a label says more of a search that is part of a comparison."""
+    return f" · part of comparison {parts[number]}" if number in parts else ""
 
 
 def _remember(key: str, shown: int) -> None:

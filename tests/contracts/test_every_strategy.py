@@ -14,6 +14,7 @@ from engine.problem import evaluate
 from engine.run import freeze, restore
 from engine.space import Arch
 from engine.strategies import STRATEGIES, Strategy
+from studio import text
 from tests.problems import macs_latency, toy_problem, toy_space
 
 pytestmark = pytest.mark.parametrize("name", STRATEGIES)
@@ -40,6 +41,11 @@ def test_its_plan_covers_every_step(name) -> None:
     strategy, _ = opened(name)
     assert strategy.steps > 0
     assert all(strategy.phase(i) and strategy.weight(i) > 0 for i in range(strategy.steps))
+
+
+def test_every_phase_has_words_on_the_page(name) -> None:
+    strategy, _ = opened(name)
+    assert {strategy.phase(i) for i in range(strategy.steps)} <= text.PHASES.keys()
 
 
 def test_it_stays_in_the_space_and_predicts_what_the_device_says(name) -> None:

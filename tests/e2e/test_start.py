@@ -12,7 +12,7 @@ from tests.studio import fake_run
 
 pytestmark = pytest.mark.e2e
 
-PAGES = ("home", "compose", "data", "search", "front", "model")
+PAGES = ("home", "compose", "data", "search", "front", "compare", "model")
 PHONE = 390
 # The browser files the entry some time after the text is on the page, later on a busy machine.
 FIRST_PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime"

@@ -40,6 +40,16 @@ def test_more_images_and_wider_stages_take_more() -> None:
     assert training_bytes(narrow, 64)[0] < training_bytes(wide, 64)[0]
 
 
+def test_choices_with_weights_of_their_own_take_more_the_more_of_them_answer() -> None:
+    space = small_space(stage(width=16, kernel=[3, 5], expand=[3, 6]))
+    shared, two, four = (training_bytes(space, 64, separate)[0] for separate in (0, 2, 4))
+    assert shared < two < four < 4 * shared
+    assert four == training_bytes(space, 64, 1000)[0]
+    with pytest.raises(RunError, match="as each choice has weights of its own"):
+        require_memory(space, 64, separate=4, there=(shared + four) // 2)
+    require_memory(space, 64, there=(shared + four) // 2)
+
+
 def test_a_space_that_no_memory_holds_is_refused_with_what_takes_it() -> None:
     require_memory(presets.load("digits"), 64)
     require_memory(presets.load("single-path-cifar"), 128)

@@ -247,6 +247,7 @@ def test_an_export_is_proved_measured_and_packed(trained) -> None:
     assert report["times_tested"] == 1
     assert report["test_accuracy"] == store.view(train).trained[0].test_accuracy
     assert report["within_limit"] is (max(report["latency"]["sessions"]) <= report["limit_ms"])
+    assert [row["number"] for row in report["checks"]] == list(range(1, 13))
 
 
 def test_an_export_with_shared_weights_leaves_the_test_split_alone(trained) -> None:

@@ -11,6 +11,7 @@ import pytest
 from engine.errors import RunError, SpaceError
 from engine.spec import (
     SPECS,
+    CompareSpec,
     ConflictSpec,
     DataChoice,
     DataSpec,
@@ -33,6 +34,9 @@ EXAMPLES: dict[str, Spec] = {
     "export": ExportSpec(3, "k3e3-skip"),
     "conflicts": ConflictSpec(3, 16, 5),
     "trust": TrustSpec(3, 12, 3, 30, 7),
+    "compare": CompareSpec(
+        small_space(), DataChoice("digits"), DeviceChoice(), 0.5, ("fbnet", "one_shot"), 2, 9.5, 4
+    ),
 }
 
 

@@ -232,7 +232,7 @@ def test_the_list_of_shortcuts_names_those_that_buttons_have(
     at = open_page("home")
     at.button(key="keys.list").click().run()
     listed = {key.lower() for keys_ in keys.SHORTCUTS.values() for key in keys_}
-    assert "`6` Model" in words(at)
+    assert "`7` Model" in words(at)
     pages = [open_page(name, workspace) for name in ("home", "compose", "data", "search", "model")]
     shown = [b for page in pages for b in page.button]
     shortcuts = {b.proto.shortcut.replace("+", " ") for b in shown if b.proto.shortcut}

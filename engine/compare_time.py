@@ -1,0 +1,53 @@
+"""How long a comparison takes, before it begins and while it goes on; nothing is done here."""
+
+from __future__ import annotations
+
+from engine.compare import PILOT_EPOCHS, Step, phases
+from engine.spec import CompareSpec
+from engine.store import Status
+
+PILOT_S = 20.0  # what a pilot may take, before there was one
+STARTING_S = 4.0  # a process imports and reads the images before its run begins
+MEASURING_S = 8.0  # the front of a search is measured after its budget
+TRAININGS = ("finetune", "retrain", "baseline")
+
+
+class Timing:
+    """Seconds that steps take: measured where one of their phase was, else guessed."""
+
+    def __init__(self, spec: CompareSpec, epoch_s: float = 0.0) -> None:
+        """`epoch_s`: what an epoch of one network takes, where that is known (0: it is not)."""
+        self.phases = phases(spec)
+        self.measured: dict[str, list[float]] = {}
+        training = spec.epochs * epoch_s + STARTING_S
+        self.guess = dict.fromkeys(TRAININGS, training)
+        pilot = min(PILOT_S, spec.budget_s) + STARTING_S
+        self.guess |= {"pilot": pilot, "search": spec.budget_s + STARTING_S + MEASURING_S}
+        self.epochs = spec.epochs
+
+    def took(self, number: int, seconds: float) -> None:
+        """Step `number` took so many seconds; the cheapest pilot tells what an epoch may cost."""
+        phase = self.phases[number]
+        self.measured.setdefault(phase, []).append(seconds)
+        if phase == "pilot":
+            epoch = max(0.0, min(self.measured[phase]) - STARTING_S) / PILOT_EPOCHS
+            for name in TRAININGS:
+                self.guess[name] = self.epochs * epoch + STARTING_S
+
+    def expected(self, phase: str) -> float:
+        """Seconds of a step of that phase."""
+        known = self.measured.get(phase)
+        return sum(known) / len(known) if known else self.guess[phase]
+
+    def total(self) -> float:
+        """Seconds of all steps."""
+        return sum(self.expected(phase) for phase in self.phases)
+
+    def status(self, step: Step, spent: float) -> Status:
+        """Where a step that has gone on for `spent` seconds stands in the whole."""
+        each = [self.expected(phase) for phase in self.phases]
+        before, own = sum(each[: step.number]), each[step.number]
+        done = before + own * min(0.99, spent / own)
+        left = sum(each) - done
+        words = f"{step.words}, step {step.number + 1} of {len(each)}"
+        return Status(self.phases[step.number], done / sum(each), left, words)
