@@ -10,7 +10,7 @@ import torch
 from engine.batches import Split
 from engine.cost import network_cost
 from engine.events import Evaluated
-from engine.filter import Filter
+from engine.front.filter import Filter
 from engine.latency import LatencyModel
 from engine.recipe import Recipe
 from engine.space import Arch, SearchSpace

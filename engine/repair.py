@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engine.evolution import move_to
+from engine.front.evolution import move_to
 from engine.problem import Problem
 from engine.space import Arch
 from engine.train import loss_of

@@ -21,8 +21,8 @@ from engine.data import Dataset, prepare
 from engine.devices import open_device
 from engine.errors import CheckpointError, DataError, RunError
 from engine.events import Event, Finished, Progress, Resumed, Warned
-from engine.filter import Filter
-from engine.finalists import measure_finalists
+from engine.front.filter import Filter
+from engine.front.finalists import measure_finalists
 from engine.jobs import calibrated, data_ready
 from engine.latency import LatencyModel, load_model, profile, require_feasible
 from engine.memory import images_at_once, require_memory

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from engine import __version__
 from engine.errors import RunError
-from engine.limits import Limits, limits_from
+from engine.front.limits import Limits, limits_from
 from engine.methods import DEFAULT, DEFAULT_FRONT, FRONTS, METHODS, require_method
 from engine.recipe import Recipe
 from engine.space import SearchSpace

@@ -97,15 +97,15 @@ def _job(spec: Spec) -> Job:
 
             return export
         case ConflictSpec():
-            from engine.conflict_job import conflicts
+            from engine.explain.conflict_job import conflicts
 
             return conflicts
         case TrustSpec():
-            from engine.trust_job import judge
+            from engine.trust.job import judge
 
             return judge
         case CompareSpec():
-            from engine.compare_job import contest
+            from engine.contest.job import contest
 
             return contest
         case ProfileSpec() | DataSpec():

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from engine.blocks import Value
 from engine.events import Candidate
-from engine.knobs import BLOCK, DEPTH, Knob, knobs_of, settings
+from engine.explain.knobs import BLOCK, DEPTH, Knob, knobs_of, settings
+from engine.explain.why import Effect, Why
 from engine.latency import LatencyModel
 from engine.pareto import front
 from engine.space import Arch, SearchSpace
-from engine.why import Effect, Why
 from tests.builders import small_space, stage
 from tests.made_latency import drawn_model
 

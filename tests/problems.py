@@ -12,7 +12,7 @@ import torch
 from engine.batches import Split
 from engine.cost import layer_cost
 from engine.devices import Effort, Samples
-from engine.filter import Filter
+from engine.front.filter import Filter
 from engine.latency import LatencyModel, Prediction, gene_ms
 from engine.problem import Problem
 from engine.recipe import Recipe

@@ -14,7 +14,7 @@ import pytest
 
 import engine
 from engine.blocks import Place
-from engine.cli import cli, outcome
+from engine.cli.main import cli, outcome
 from engine.layers import Map, flow
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -19,7 +19,6 @@ from typing import Any
 from engine import __version__
 from engine.batches import load_splits
 from engine.build import arrays
-from engine.checks import checks
 from engine.clock import Clock
 from engine.cost import network_cost
 from engine.data import Dataset
@@ -38,6 +37,7 @@ from engine.space import Arch, SearchSpace
 from engine.spec import ExportSpec, RunSpec, Spec
 from engine.store import Store
 from engine.train_job import Weights, best_weights, same_data
+from engine.trust.checks import checks
 
 PACKAGES = ("torch", "onnx", "onnxruntime", "numpy")
 PARITY_INPUTS = 128

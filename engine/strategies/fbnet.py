@@ -31,9 +31,9 @@ import torch
 from torch import Tensor
 
 from engine.epoch_log import EpochLog
-from engine.mixed_search import MixedSearch, Pace
-from engine.mixture import side_by_side
 from engine.problem import Problem
+from engine.strategies.mixed_search import MixedSearch, Pace
+from engine.strategies.mixture import side_by_side
 from engine.train import loss_of
 
 PACE = Pace(warm_up=1 / 9, lr=0.01, betas=(0.9, 0.999), weight_decay=5e-4, spread=0.0, rarest=4)

@@ -18,12 +18,12 @@ from typing import Any
 import torch
 
 from engine.batches import Split
-from engine.controller import Controller
 from engine.events import Event
-from engine.front_phase import FrontPhase
+from engine.front.phase import FrontPhase
 from engine.problem import Problem
-from engine.shared_training import SharedTraining
 from engine.space import Arch
+from engine.strategies.controller import Controller
+from engine.strategies.shared_training import SharedTraining
 
 SOFT, HARD = (-0.07, -0.07), (0.0, -1.0)  # exponent within the limit, exponent above it
 HELD_OUT, MOST_HELD_OUT = 0.2, 2048  # share of the weights split that only rewards, images at most

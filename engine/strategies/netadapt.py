@@ -23,12 +23,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.draw import drawn_within
 from engine.events import Event, Filtered, Warned
 from engine.problem import Problem, evaluate
-from engine.shared_training import SharedTraining
-from engine.shrinking import Proposal, Shrinking, best_of
 from engine.space import Arch
+from engine.strategies.draw import drawn_within
+from engine.strategies.shared_training import SharedTraining
+from engine.strategies.shrinking import Proposal, Shrinking, best_of
 from engine.train import cosine, loss_of, set_lr
 
 LEAST = 0.01  # of the start's cost that a step must save

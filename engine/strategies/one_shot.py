@@ -29,12 +29,12 @@ from torch import Tensor, nn
 
 from engine.epoch_log import EpochLog
 from engine.events import Event
-from engine.evolution import move_to
-from engine.front_phase import FrontPhase
+from engine.front.evolution import move_to
+from engine.front.phase import FrontPhase
 from engine.modules import ConvBN, ResidualBody
 from engine.problem import Problem
-from engine.selective_sgd import SelectiveSGD
 from engine.space import Arch, SearchSpace
+from engine.strategies.selective_sgd import SelectiveSGD
 from engine.superkernel import SuperKernel
 from engine.supernet import SuperNet
 from engine.train import cosine, finite, loss_of, optimizer_for, set_lr

@@ -33,9 +33,9 @@ import torch
 from torch import Tensor
 
 from engine.epoch_log import EpochLog
-from engine.mixed_search import MixedSearch, Pace
-from engine.mixture import pick
 from engine.problem import Problem
+from engine.strategies.mixed_search import MixedSearch, Pace
+from engine.strategies.mixture import pick
 from engine.train import loss_of
 
 PACE = Pace(

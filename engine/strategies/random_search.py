@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from engine import front_phase
-from engine.draw import drawn_within
 from engine.events import Event, Filtered
-from engine.front_phase import FrontPhase
+from engine.front import phase as front_phase
+from engine.front.phase import FrontPhase
 from engine.problem import Problem, evaluate
-from engine.shared_training import SharedTraining
 from engine.space import Arch
+from engine.strategies.draw import drawn_within
+from engine.strategies.shared_training import SharedTraining
 
 
 class RandomSearch:

@@ -32,7 +32,7 @@ from torch import Tensor
 
 from engine.epoch_log import EpochLog
 from engine.events import Event, Warned
-from engine.front_phase import FrontPhase
+from engine.front.phase import FrontPhase
 from engine.problem import Problem, evaluate
 from engine.repair import repaired
 from engine.rmsprop import TFRMSProp

@@ -20,14 +20,14 @@ import torch
 from torch import Tensor
 
 from engine.cost import network_cost
-from engine.draw import drawn_within
 from engine.events import Event, Filtered, Screened
-from engine.metrics import METRICS, training_free
 from engine.problem import Problem, evaluate
-from engine.robot import Floats, Robot, normalised
-from engine.shared_training import SharedTraining
 from engine.space import Arch
-from engine.trust import kendall
+from engine.strategies.draw import drawn_within
+from engine.strategies.metrics import METRICS, training_free
+from engine.strategies.robot import Floats, Robot, normalised
+from engine.strategies.shared_training import SharedTraining
+from engine.trust.figures import kendall
 
 PER_EPOCH, MOST = 16, 2000  # networks screened for every epoch of the budget, and at most
 AT_ONCE = 64  # networks screened in one step

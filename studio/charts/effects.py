@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from engine.regression import Estimate
-from engine.why import POINTS, Effect
+from engine.explain.regression import Estimate
+from engine.explain.why import POINTS, Effect
 from studio import text
 from studio.charts import theme
 

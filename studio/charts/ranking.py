@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.trust import kendall
+from engine.trust.figures import kendall
 from studio import text
 from studio.charts import theme
 

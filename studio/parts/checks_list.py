@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from engine.checks import FAILED, MET, OPEN, Check, checks
 from engine.store import Run
+from engine.trust.checks import FAILED, MET, OPEN, Check, checks
 from engine.workspace import Workspace
 from studio import text
 

@@ -6,8 +6,8 @@ from functools import partial
 
 import streamlit as st
 
-from engine.compare import RANDOM, phases
-from engine.compare_time import TRAININGS, Timing
+from engine.contest.compare import RANDOM, phases
+from engine.contest.time import TRAININGS, Timing
 from engine.latency import LatencyModel
 from engine.methods import METHODS
 from engine.spec import MAX_BUDGET_S, MAX_CONTEST_SEEDS, MAX_EPOCHS, CompareSpec, TrainSpec

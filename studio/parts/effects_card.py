@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from engine.explain.why import CAVEAT, Why
 from engine.store import Run
-from engine.why import CAVEAT, Why
 from engine.workspace import Workspace
 from studio import launch, state, text
 from studio.charts import effects

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import streamlit as st
 
 from engine.events import Candidate
+from engine.explain.shrink import Shrunk, shrink
+from engine.explain.why import FEWEST, Why
 from engine.latency import LatencyModel
-from engine.shrink import Shrunk, shrink
 from engine.space import Arch, SearchSpace
 from engine.store import Run
-from engine.why import FEWEST, Why
 from engine.workspace import Workspace
 from studio import state
 from studio.parts import front_view, runs

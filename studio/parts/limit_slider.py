@@ -12,8 +12,8 @@ import streamlit as st
 
 from engine.errors import StudioError
 from engine.events import View
+from engine.front.new_front import NewFront, Wish, new_front
 from engine.latency import LatencyModel
-from engine.new_front import NewFront, Wish, new_front
 from engine.space import Arch, SearchSpace
 from engine.store import Run
 from engine.workspace import Workspace

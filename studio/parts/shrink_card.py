@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import streamlit as st
 
-from engine.shrink import Shrunk
+from engine.explain.shrink import Shrunk
+from engine.explain.why import Why
 from engine.space import SearchSpace
 from engine.spec import TrainSpec
 from engine.store import Run
-from engine.why import Why
 from engine.workspace import Workspace
 from studio import composing, draft, state, text
 from studio.parts import lessons, network_card, runs, why_card

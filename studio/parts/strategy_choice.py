@@ -13,9 +13,9 @@ from typing import Any
 import streamlit as st
 
 from engine.errors import StudioError
-from engine.filter import Filter, least_of
+from engine.front.filter import Filter, least_of
+from engine.front.limits import UNITS, Limits, limits_from
 from engine.latency import LatencyModel
-from engine.limits import UNITS, Limits, limits_from
 from engine.methods import DEFAULT, DEFAULT_FRONT, FRONTS, METHODS, require_method
 from engine.recipe import AUGMENTS, OPTIMIZERS, Recipe, recipe_for
 from engine.space import SearchSpace

@@ -11,8 +11,8 @@ import streamlit as st
 from engine.events import EpochEnd, StandAlone
 from engine.spec import MAX_EPOCHS, MAX_SEEDS, MAX_SUBNETS, TrainSpec, TrustSpec
 from engine.store import Run
-from engine.trust_plan import PICK_SEEDS, picked
-from engine.trust_verdict import FEWEST
+from engine.trust.plan import PICK_SEEDS, picked
+from engine.trust.verdict import FEWEST
 from engine.workspace import Workspace
 from studio import launch, state, text
 from studio.parts import checks_list, runs, trust_report

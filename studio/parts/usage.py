@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from engine.events import Filtered, Screened, View
-from engine.limits import UNITS
+from engine.front.limits import UNITS
 from engine.store import Run
 from studio import text
 from studio.charts import hypervolume, usage

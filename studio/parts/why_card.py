@@ -8,8 +8,8 @@ from typing import Any
 
 import streamlit as st
 
+from engine.explain.why import CAVEAT, POINTS, Change, signed
 from engine.space import Arch, Slot
-from engine.why import CAVEAT, POINTS, Change, signed
 from engine.workspace import Workspace
 from studio import state, text
 from studio.parts import lessons, network_card, runs

@@ -18,9 +18,9 @@ from engine.clock import Clock
 from engine.devices import STANDARD, open_device
 from engine.devices.calm import measure_calmly
 from engine.events import Evaluated, View, fold
-from engine.evolution import Evolution
-from engine.filter import Filter
-from engine.finalists import measure_finalists, onnx_of
+from engine.front.evolution import Evolution
+from engine.front.filter import Filter
+from engine.front.finalists import measure_finalists, onnx_of
 from engine.latency import load_model
 from engine.problem import Problem, evaluate
 from engine.run import open_data, open_problem, trained_supernet

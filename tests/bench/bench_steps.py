@@ -24,7 +24,7 @@ from engine import presets
 from engine.batches import Split
 from engine.build import build
 from engine.epoch_log import EpochLog
-from engine.filter import Filter
+from engine.front.filter import Filter
 from engine.problem import Problem
 from engine.recipe import Recipe
 from engine.space import Arch

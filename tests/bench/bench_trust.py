@@ -19,12 +19,14 @@ from typing import Any
 
 import torch
 
-from engine import devices, front_phase, run, trust_job, worker
+from engine import devices, run, worker
 from engine.batches import Split
+from engine.front import phase as front_phase
 from engine.space import SearchSpace
 from engine.spec import DataChoice, DeviceChoice, RunSpec, TrustSpec
 from engine.store import Store
-from engine.trust_plan import Unit
+from engine.trust import job as trust_job
+from engine.trust.plan import Unit
 from tests.builders import small_space, stage
 from tests.problems import CountingDevice
 

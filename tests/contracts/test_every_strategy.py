@@ -8,8 +8,8 @@ import random
 import pytest
 import torch
 
-from engine import front_phase
 from engine.events import Evaluated, Event, View, fold
+from engine.front import phase as front_phase
 from engine.problem import evaluate
 from engine.run import freeze, restore
 from engine.space import Arch

@@ -24,7 +24,7 @@ PATIENCE_S = 60.0
 SETTLED = "[data-testid=stApp][data-test-script-state=notRunning]"
 # What Streamlit's own client says while its server is away.
 AWAY = ("/_stcore/", "disconnected from server", "server is not responding")
-COMMAND = (sys.executable, "-c", "from engine.cli import main; main()", "studio")
+COMMAND = (sys.executable, "-c", "from engine.cli.main import main; main()", "studio")
 
 
 @dataclass

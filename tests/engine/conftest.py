@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli import outcome
+from engine.cli.main import outcome
 from tests.fake_worker import FOUND, SEARCH, Execute, worker
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from engine.checks import CHECKS, Check, checks
 from engine.errors import RunError
 from engine.events import (
     Calibrated,
@@ -22,6 +21,7 @@ from engine.events import (
 )
 from engine.spec import DataChoice, DataSpec, ExportSpec, RunSpec, Spec, TrainSpec, TrustSpec
 from engine.store import Store
+from engine.trust.checks import CHECKS, Check, checks
 from tests.builders import search_spec
 
 FAST, SLOW, OVER = "k3e3-k3e3", "k5e6-k3e3", "k5e6-k5e6"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli_compare import command
+from engine.cli.compare import command
 from engine.errors import RunError
 from engine.events import Compared, Finished
 from engine.methods import METHODS

@@ -10,7 +10,7 @@ import pytest
 
 from engine.devices import open_device
 from engine.events import Evaluated, Finished
-from engine.limits import Limits
+from engine.front.limits import Limits
 from engine.recipe import Recipe
 from engine.spec import RunSpec
 from engine.store import Store

@@ -12,9 +12,9 @@ from pathlib import Path
 import click
 import pytest
 
-from engine import cli_studio
-from engine.cli import cli
-from engine.cli_progress import Lines, sentence
+from engine.cli import studio as cli_studio
+from engine.cli.main import cli
+from engine.cli.progress import Lines, sentence
 from engine.errors import InfeasibleLimit
 from engine.events import Failed
 from engine.store import Status
@@ -94,7 +94,7 @@ def test_every_command_and_option_says_what_it_does(command: str):
 ENDLESS = """
 import signal, sys
 import engine.worker
-from engine.cli import main
+from engine.cli.main import main
 from engine.store import Status
 
 def execute(store, run_id, on_status):
@@ -128,9 +128,9 @@ def test_a_stopped_search_can_be_resumed_and_says_how(
 
 
 BROKEN = """
-import engine.cli
-engine.cli.load_space = lambda text: 1 / 0
-engine.cli.main()
+import engine.cli.main
+engine.cli.main.load_space = lambda text: 1 / 0
+engine.cli.main.main()
 """
 
 
@@ -146,7 +146,7 @@ def test_a_fault_nobody_expected_is_one_sentence_with_a_log_and_exit_1(tmp_path:
 
 def test_space_needs_no_torch_and_no_runtime():
     code = (
-        "import sys; from engine.cli import outcome; assert outcome(['space', 'digits']) == 0;"
+        "import sys; from engine.cli.main import outcome; assert outcome(['space', 'digits']) == 0;"
         "assert not {'torch', 'onnxruntime', 'onnx', 'sklearn', 'streamlit'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

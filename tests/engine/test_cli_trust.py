@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli_trust import trust
+from engine.cli.trust import trust
 from engine.errors import RunError
 from engine.events import Finished, StandAlone, Trusted
 from engine.spec import TrustSpec

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import compare as comparing
-from engine.compare import Step, compare, phases, random_networks
+from engine.contest import compare as comparing
+from engine.contest.compare import Step, compare, phases, random_networks
 from engine.errors import RunError
 from engine.space import Arch
 from engine.spec import RunSpec, TrainSpec

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from engine import clock, compare_job, worker
-from engine.compare import compare, phases
-from engine.compare_job import Parts, Step
-from engine.compare_time import MEASURING_S, STARTING_S, Timing
+from engine import clock, worker
+from engine.contest import job as compare_job
+from engine.contest.compare import compare, phases
+from engine.contest.job import Parts, Step
+from engine.contest.time import MEASURING_S, STARTING_S, Timing
 from engine.errors import RunError
 from engine.events import Failed, Part, Resumed
 from engine.presets import load

@@ -9,11 +9,13 @@ from typing import cast
 import pytest
 import torch
 
-from engine import conflict_job, conflicts, devices, front_phase, worker
+from engine import devices, worker
 from engine.batches import Split
-from engine.conflicts import Sketch, conflicts_of, contested, cosines, rest_of, some_batches
 from engine.errors import RunError
 from engine.events import Conflicts, Finished, Progress, Resumed
+from engine.explain import conflict_job, conflicts
+from engine.explain.conflicts import Sketch, conflicts_of, contested, cosines, rest_of, some_batches
+from engine.front import phase as front_phase
 from engine.recipe import Recipe
 from engine.space import Gene, SearchSpace
 from engine.spec import ConflictSpec, DataChoice, DeviceChoice, RunSpec

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from engine.controller import Controller
 from engine.space import SearchSpace
+from engine.strategies.controller import Controller
 from tests.builders import small_space, stage
 from tests.problems import toy_space
 

@@ -7,8 +7,8 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.evolution import Evolution, move_to
-from engine.filter import Filter
+from engine.front.evolution import Evolution, move_to
+from engine.front.filter import Filter
 from engine.space import Arch, SearchSpace
 from tests.builders import small_space, spaces, stage
 from tests.problems import macs_latency, toy_space

@@ -8,8 +8,8 @@ import pytest
 
 from engine.cost import network_cost
 from engine.errors import InfeasibleLimit, RunError
-from engine.filter import Filter, additive, onnx_bytes
-from engine.limits import Limits, limits_from
+from engine.front.filter import Filter, additive, onnx_bytes
+from engine.front.limits import Limits, limits_from
 from tests.problems import macs_latency, toy_space
 
 

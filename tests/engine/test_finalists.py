@@ -11,7 +11,7 @@ import pytest
 from engine.cost import network_cost
 from engine.devices import Effort, Samples, calm
 from engine.events import EpochEnd, Evaluated, Measured, View, Warned, fold
-from engine.finalists import CONFIRMATIONS, MOST, finalists, measure_finalists
+from engine.front.finalists import CONFIRMATIONS, MOST, finalists, measure_finalists
 from engine.space import Arch
 from engine.store import Progressing
 from engine.supernet import SuperNet

@@ -8,13 +8,13 @@ import random
 import numpy as np
 import pytest
 
-from engine.encoding import Encoder
 from engine.events import Foreseen, Learned
-from engine.filter import Filter
-from engine.limits import Limits
-from engine.linas import FIRST, Linas, propose
+from engine.front.encoding import Encoder
+from engine.front.filter import Filter
+from engine.front.limits import Limits
+from engine.front.linas import FIRST, Linas, propose
+from engine.front.predictor import Predictor, ridge
 from engine.pareto import hypervolume
-from engine.predictor import Predictor, ridge
 from engine.space import Arch
 from tests.builders import small_space, stage
 from tests.problems import macs_latency, toy_space

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from engine.metrics import METRICS, jacob_cov, naswot, synflow, training_free
 from engine.presets import load
 from engine.space import Arch, SearchSpace
+from engine.strategies.metrics import METRICS, jacob_cov, naswot, synflow, training_free
 from engine.supernet import SuperNet
 from tests.problems import toy_problem
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from engine import presets
-from engine.mixture import Choices, Multiplier, side_by_side
 from engine.paths import Mixture
 from engine.space import SKIP, Arch, SearchSpace
+from engine.strategies.mixture import Choices, Multiplier, side_by_side
 from engine.superkernel import SlotGates
 from engine.supernet import SuperNet
 from tests.builders import small_space, stage

@@ -7,12 +7,12 @@ import random
 import numpy as np
 import pytest
 
-from engine.encoding import Encoder
 from engine.errors import RunError
 from engine.events import Candidate, Learned, View
-from engine.limits import Limits
-from engine.new_front import NEAR_GENES, Wish, allowed_values, new_front
-from engine.predictor import fit_ridge
+from engine.front.encoding import Encoder
+from engine.front.limits import Limits
+from engine.front.new_front import NEAR_GENES, Wish, allowed_values, new_front
+from engine.front.predictor import fit_ridge
 from engine.space import Arch
 from tests.builders import small_space, stage
 from tests.problems import macs_latency, toy_space

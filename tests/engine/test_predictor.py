@@ -8,8 +8,8 @@ import random
 import numpy as np
 import pytest
 
-from engine.encoding import Encoder
-from engine.predictor import Predictor, fit, fit_ridge, ridge
+from engine.front.encoding import Encoder
+from engine.front.predictor import Predictor, fit, fit_ridge, ridge
 from tests.problems import macs_latency, toy_space
 
 

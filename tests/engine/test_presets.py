@@ -119,7 +119,7 @@ def test_published_figures_are_shown_with_whether_we_reproduce_them(onepath):
 
 def test_a_mismatch_is_reported(onepath, monkeypatch: pytest.MonkeyPatch):
     wrong = {"params": 5_572_201, "macs": 384_960_160}
-    monkeypatch.setattr("engine.cli.load_space", lambda name: (load(name), wrong))
+    monkeypatch.setattr("engine.cli.main.load_space", lambda name: (load(name), wrong))
     assert json.loads(onepath("space", "fbnet-c", "--json")[1])["golden_matches"] is False
     assert "macs 384,960,160: does not match" in onepath("space", "fbnet-c")[1]
 

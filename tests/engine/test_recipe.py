@@ -13,11 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine import devices, front_phase, train_job, worker
+from engine import devices, train_job, worker
 from engine.batches import Split
 from engine.build import build
 from engine.errors import RunError
 from engine.events import EpochEnd, Trained
+from engine.front import phase as front_phase
 from engine.modules import ResidualBody
 from engine.recipe import OPTIMIZERS, Recipe
 from engine.spec import DataChoice, DeviceChoice, RunSpec, TrainSpec

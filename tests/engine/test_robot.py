@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from engine.robot import Robot, foreseen, normalised
+from engine.strategies.robot import Robot, foreseen, normalised
 
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True, width=32)
 

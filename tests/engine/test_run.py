@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import checkpoint, devices, front_phase, train_job, worker
+from engine import checkpoint, devices, train_job, worker
 from engine.errors import RunError
 from engine.events import (
     Calibrated,
@@ -26,6 +26,7 @@ from engine.events import (
     Resumed,
     Trained,
 )
+from engine.front import phase as front_phase
 from engine.space import Arch, SearchSpace
 from engine.spec import (
     DataChoice,

@@ -12,7 +12,7 @@ import torch
 from engine.errors import RunError
 from engine.events import EpochEnd
 from engine.problem import evaluate
-from engine.shared_training import SharedTraining
+from engine.strategies.shared_training import SharedTraining
 from tests.problems import toy_problem
 
 

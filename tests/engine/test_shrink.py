@@ -9,11 +9,11 @@ import pytest
 
 from engine.errors import SpaceError
 from engine.events import Candidate
-from engine.knobs import Knob, knobs_of
+from engine.explain.knobs import Knob, knobs_of
+from engine.explain.shrink import Shrunk, better_half, shrink
+from engine.explain.why import Why
 from engine.latency import LatencyModel, restricted
-from engine.shrink import Shrunk, better_half, shrink
 from engine.space import Arch, SearchSpace
-from engine.why import Why
 from tests.builders import small_space, stage
 from tests.made_latency import macs_model
 from tests.planted import Truth, judged

@@ -7,10 +7,10 @@ from functools import cache
 import pytest
 import torch
 
-from engine import front_phase
 from engine.epoch_log import EpochLog
 from engine.errors import StudioError
 from engine.events import EpochEnd, Evaluated, Warned, fold
+from engine.front import phase as front_phase
 from engine.repair import repaired
 from engine.run import freeze, restore
 from engine.space import Arch

@@ -7,15 +7,16 @@ import math
 import pytest
 import torch
 
-from engine import front_phase, presets
+from engine import presets
 from engine.epoch_log import EpochLog
 from engine.events import Evaluated
-from engine.mixture import Choices
+from engine.front import phase as front_phase
 from engine.problem import evaluate
 from engine.run import freeze, restore
 from engine.space import SKIP, Arch
 from engine.strategies import fbnet
 from engine.strategies.fbnet import FBNet, gumbel_softmax
+from engine.strategies.mixture import Choices
 from tests.builders import small_space, stage
 from tests.problems import macs_latency, toy_problem, toy_space
 

@@ -8,13 +8,13 @@ import random
 import pytest
 import torch
 
-from engine import front_phase
-from engine.controller import Controller
 from engine.events import Evaluated
-from engine.limits import Limits
+from engine.front import phase as front_phase
+from engine.front.limits import Limits
 from engine.presets import load
 from engine.space import Arch, SearchSpace
 from engine.stage import SKIP
+from engine.strategies.controller import Controller
 from engine.strategies.mnasnet import HARD, SOFT, MnasNet, held_out, reward
 from tests.problems import toy_problem, toy_splits
 

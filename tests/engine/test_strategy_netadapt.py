@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.events import Evaluated, Event, Warned, fold
-from engine.filter import Filter
-from engine.limits import Limits
-from engine.shrinking import Proposal, Shrinking, best_of
+from engine.front.filter import Filter
+from engine.front.limits import Limits
 from engine.space import SearchSpace
 from engine.strategies import netadapt
 from engine.strategies.netadapt import LEAST, NetAdapt
+from engine.strategies.shrinking import Proposal, Shrinking, best_of
 from tests.builders import small_space, spaces, stage
 from tests.problems import macs_latency, toy_problem, toy_space
 

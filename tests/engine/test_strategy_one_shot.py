@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.events import EpochEnd
-from engine.front_phase import FrontPhase
+from engine.front.phase import FrontPhase
 from engine.problem import evaluate
 from engine.space import Arch
 from engine.strategies.one_shot import LEVELS, TOP, Decks, OneShot, zero_last_norms

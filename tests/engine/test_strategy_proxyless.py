@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from engine import front_phase
 from engine.epoch_log import EpochLog
 from engine.events import EpochEnd, Evaluated
+from engine.front import phase as front_phase
 from engine.run import freeze, restore
 from engine.space import SKIP, Arch
 from engine.strategies.proxyless import Proxyless, keep_mass, through_softmax

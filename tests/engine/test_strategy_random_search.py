@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from engine import front_phase
-from engine.draw import drawn_within
 from engine.events import Evaluated, fold
-from engine.front_phase import FrontPhase
-from engine.limits import Limits
+from engine.front import phase as front_phase
+from engine.front.limits import Limits
+from engine.front.phase import FrontPhase
 from engine.space import Arch
 from engine.strategies import random_search
+from engine.strategies.draw import drawn_within
 from engine.strategies.random_search import RandomSearch
 from tests.builders import small_space, stage
 from tests.problems import macs_latency, toy_problem, toy_space

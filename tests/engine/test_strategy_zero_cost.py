@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from engine.events import EpochEnd, Evaluated, Event, Screened, fold
-from engine.limits import Limits
-from engine.metrics import METRICS
+from engine.front.limits import Limits
 from engine.problem import evaluate
-from engine.shared_training import SharedTraining
 from engine.space import Arch
 from engine.strategies import zero_cost
+from engine.strategies.metrics import METRICS
+from engine.strategies.shared_training import SharedTraining
 from engine.strategies.zero_cost import ZeroCost
 from tests.builders import small_space, stage
 from tests.problems import macs_latency, toy_problem

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from engine.errors import RunError
 from engine.events import Evaluated, Measured, View, fold
-from engine.filter import Filter
-from engine.limits import Limits
+from engine.front.filter import Filter
+from engine.front.limits import Limits
 from engine.space import Arch
 from engine.spec import TrustSpec
-from engine.trust import (
+from engine.trust.figures import (
     Evidence,
     Judged,
     correlation,
@@ -30,8 +30,8 @@ from engine.trust import (
     noise_ceiling,
     seed_deviation,
 )
-from engine.trust_plan import Plan, Unit, neighbours, plan, spread
-from engine.trust_verdict import Verdict, verdict
+from engine.trust.plan import Plan, Unit, neighbours, plan, spread
+from engine.trust.verdict import Verdict, verdict
 from tests.builders import search_spec, small_space, stage
 from tests.made_latency import macs_model
 

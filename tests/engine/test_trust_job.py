@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
-from engine import clock, devices, front_phase, run, trust_job, worker
+from engine import clock, devices, run, worker
 from engine.events import Finished, Progress, Resumed, StandAlone
+from engine.front import phase as front_phase
 from engine.spec import DataChoice, DeviceChoice, RunSpec, TrustSpec
 from engine.store import Status, Store
-from engine.trust_plan import Unit
+from engine.trust import job as trust_job
+from engine.trust.plan import Unit
 from tests.builders import small_space, stage
 from tests.problems import CountingDevice, toy_space
 

@@ -9,15 +9,15 @@ from dataclasses import replace
 
 import pytest
 
-from engine import cli_why
+from engine.cli import why as cli_why
 from engine.cost import network_cost
 from engine.devices import open_device
 from engine.errors import RunError, SpaceError
 from engine.events import Candidate, EpochEnd, Evaluated
-from engine.knobs import change
+from engine.explain.knobs import change
+from engine.explain.why import Why, signed
 from engine.space import Arch, SearchSpace
 from engine.spec import DeviceChoice
-from engine.why import Why, signed
 from tests.builders import search_spec, small_space, stage
 from tests.made_latency import drawn_model, macs_model
 from tests.planted import NOISE, Truth, bred, candidate, judged, planted, sampled, varied_space

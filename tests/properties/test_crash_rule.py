@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from engine import checkpoint, devices, front_phase, run, worker
+from engine import checkpoint, devices, run, worker
 from engine.events import Event, Finished, Progress, Resumed, View
+from engine.front import phase as front_phase
 from engine.space import SearchSpace
 from engine.spec import DataChoice, DeviceChoice, RunSpec
 from engine.store import Store

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.events import Candidate
+from engine.explain.shrink import better_half, shrink
+from engine.explain.why import Why
 from engine.latency import restricted
-from engine.shrink import better_half, shrink
 from engine.space import Arch, SearchSpace
-from engine.why import Why
 from tests.builders import spaces
 from tests.made_latency import drawn_model
 

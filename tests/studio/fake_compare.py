@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from engine.compare import phases
+from engine.contest.compare import phases
 from engine.events import Compared, Event, Failed, Finished, Part, Progress, Resumed
 from engine.methods import METHODS
 from engine.spec import CompareSpec, DataChoice, DeviceChoice

@@ -11,8 +11,8 @@ from engine.events import Event, Finished, Progress, Resumed, StandAlone, Truste
 from engine.space import Arch
 from engine.spec import TrustSpec
 from engine.store import Status
-from engine.trust import Evidence, Judged, measured
-from engine.trust_verdict import verdict
+from engine.trust.figures import Evidence, Judged, measured
+from engine.trust.verdict import verdict
 from tests.studio.fake_run import LIMIT_MS, Fake
 
 RECIPE = "c0ffee12"

@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from engine.events import Evaluated, Foreseen, Learned
-from engine.predictor import FEWEST
+from engine.front.predictor import FEWEST
 from engine.space import SearchSpace
 from studio.parts import front_view, limit_slider
 from tests.studio import fake_run

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from engine import filter as filter_
 from engine.cost import network_cost
+from engine.front import filter as filter_
 from engine.methods import METHODS
 from engine.recipe import recipe_for
 from engine.space import Arch, SearchSpace

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from engine.checks import CHECKS
 from engine.events import Candidate, EpochEnd, Evaluated, Event, Failed, Resumed, StandAlone
 from engine.spec import Spec, TrustSpec
 from engine.store import Status
-from engine.trust_verdict import TITLES
+from engine.trust.checks import CHECKS
+from engine.trust.verdict import TITLES
 from engine.workspace import Workspace
 from studio import launch
 from studio.parts import checks_list, runs, trust_card, trust_report

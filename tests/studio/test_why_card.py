@@ -9,9 +9,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from engine.events import Evaluated
-from engine.regression import Estimate
+from engine.explain.regression import Estimate
+from engine.explain.why import Change
 from engine.space import Arch
-from engine.why import Change
 from studio.parts import network_card, why_card
 from tests.studio import fake_run, fake_why
 from tests.studio.conftest import Opening, labels, words

@@ -6,9 +6,9 @@ import altair
 import pytest
 
 from engine.events import Conflicts
-from engine.knobs import Knob
-from engine.regression import Estimate
-from engine.why import Effect
+from engine.explain.knobs import Knob
+from engine.explain.regression import Estimate
+from engine.explain.why import Effect
 from studio.charts import cosines, effects
 from tests.studio.test_charts import as_vega_lite
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from engine.events import Event, Filtered
-from engine.evolution import Evolution
-from engine.linas import Linas
+from engine.front.evolution import Evolution
+from engine.front.linas import Linas
 from engine.problem import Problem, evaluate
 from engine.space import Arch
 

@@ -17,7 +17,7 @@ from engine.clock import Clock
 from engine.cost import network_cost
 from engine.devices import open_device
 from engine.events import Event, Finished, Progress, Resumed, StandAlone, Trusted, Warned
-from engine.filter import Filter
+from engine.front.filter import Filter
 from engine.latency import LatencyModel, profile
 from engine.memory import images_at_once
 from engine.recipe import Recipe, recipe_for
@@ -28,9 +28,9 @@ from engine.store import Progressing, Store
 from engine.supernet import SuperNet
 from engine.train import Tick, accuracy, fit, recalibrate_bn, use_threads
 from engine.train_job import same_data
-from engine.trust import Evidence, Judged, measured
-from engine.trust_plan import Plan, Unit, plan
-from engine.trust_verdict import FEWEST, verdict
+from engine.trust.figures import Evidence, Judged, measured
+from engine.trust.plan import Plan, Unit, plan
+from engine.trust.verdict import FEWEST, verdict
 
 Splits = dict[str, Split]
 Known = dict[Unit, StandAlone]

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from engine.events import Event
-from engine.filter import Filter
+from engine.front.filter import Filter
 from engine.latency import LatencyModel, gene_ms
 from engine.pareto import crowding, ranks
 from engine.space import Arch, SearchSpace

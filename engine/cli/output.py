@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from engine.cli_runs import Done
+from engine.cli.runs import Done
 from engine.errors import RunError
 from engine.events import Candidate, Exported
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from engine.batches import Split
 from engine.events import Conflicts
-from engine.knobs import place
+from engine.explain.knobs import place
 from engine.recipe import Recipe
 from engine.space import Arch, Gene, SearchSpace
 from engine.supernet import SuperNet

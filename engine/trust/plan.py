@@ -9,11 +9,11 @@ from math import inf
 
 from engine.errors import RunError
 from engine.events import View
-from engine.filter import Filter
+from engine.front.filter import Filter
 from engine.latency import LatencyModel
 from engine.space import Arch, SearchSpace
 from engine.spec import RunSpec, TrustSpec
-from engine.trust_verdict import FEWEST
+from engine.trust.verdict import FEWEST
 
 PICK_SEEDS = 3  # at least, and so many seeds take turns among the random networks
 WINDOWS = (0.1, 0.2, 0.4, 0.8)  # half-widths tried around the pick's latency, as a fraction

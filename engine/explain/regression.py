@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.predictor import fit_ridge
+from engine.front.predictor import fit_ridge
 
 Floats = NDArray[np.float64]
 CONFIDENCE = 0.95

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.encoding import Encoder, Ints
 from engine.errors import RunError
 from engine.events import Candidate, Ghost, View
-from engine.filter import Filter
+from engine.front.encoding import Encoder, Ints
+from engine.front.filter import Filter
+from engine.front.limits import Limits
+from engine.front.linas import Allowed, Foresight, propose
+from engine.front.predictor import FEWEST, Predictor, fit_ridge
 from engine.latency import LatencyModel
-from engine.limits import Limits
-from engine.linas import Allowed, Foresight, propose
 from engine.pareto import front
-from engine.predictor import FEWEST, Predictor, fit_ridge
 from engine.space import Arch, SearchSpace
 
 NEAR_GENES, NEAR_DRAWN = 2, 20_000  # "like this": so many genes may differ; so many are looked at

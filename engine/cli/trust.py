@@ -8,11 +8,10 @@ from typing import Any
 
 import click
 
-from engine import cli_output as output
-from engine import cli_runs as runs
-from engine.checks import checks
+from engine.cli import output, runs
 from engine.errors import RunError
 from engine.spec import TrustSpec
+from engine.trust.checks import checks
 from engine.workspace import Workspace
 
 Document = dict[str, Any]

@@ -12,8 +12,8 @@ from functools import lru_cache
 
 from engine.cost import network_cost
 from engine.errors import InfeasibleLimit
+from engine.front.limits import UNITS, Limits, told
 from engine.latency import LatencyModel, gene_ms
-from engine.limits import UNITS, Limits, told
 from engine.space import Arch, SearchSpace
 from engine.stage import SKIP, op_cost
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from engine.evolution import move_to
+from engine.front.evolution import move_to
 from engine.problem import Problem
 from engine.space import Arch
 

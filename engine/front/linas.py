@@ -13,12 +13,12 @@ from functools import partial
 
 import numpy as np
 
-from engine.encoding import Encoder, Floats, Ints
 from engine.events import Event, Foreseen, Ghost, Learned
-from engine.evolution import move_to
-from engine.filter import Filter
+from engine.front.encoding import Encoder, Floats, Ints
+from engine.front.evolution import move_to
+from engine.front.filter import Filter
+from engine.front.predictor import Predictor, fit
 from engine.pareto import crowding, front, ranks
-from engine.predictor import Predictor, fit
 from engine.space import Arch
 
 FIRST = 48  # networks judged before anything is learned from them

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.compare import PILOT_EPOCHS, Step, phases
+from engine.contest.compare import PILOT_EPOCHS, Step, phases
 from engine.spec import CompareSpec
 from engine.store import Status
 

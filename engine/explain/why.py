@@ -19,9 +19,9 @@ from engine.blocks import Value
 from engine.cost import network_cost
 from engine.errors import RunError
 from engine.events import Candidate
-from engine.knobs import Knob, change, instead, knobs_of, neighbours, settings
+from engine.explain.knobs import Knob, change, instead, knobs_of, neighbours, settings
+from engine.explain.regression import Estimate, Floats, Regression
 from engine.latency import LatencyModel
-from engine.regression import Estimate, Floats, Regression
 from engine.space import Arch, SearchSpace
 
 CAVEAT = (

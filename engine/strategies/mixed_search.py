@@ -25,11 +25,11 @@ from torch import Tensor
 from engine.batches import Split
 from engine.epoch_log import EpochLog
 from engine.events import Event, Warned
-from engine.front_phase import FrontPhase
-from engine.mixture import Choices, Multiplier, Shares
+from engine.front.phase import FrontPhase
 from engine.problem import Problem, evaluate
 from engine.repair import repaired
 from engine.space import Arch
+from engine.strategies.mixture import Choices, Multiplier, Shares
 from engine.train import cosine, finite, loss_of, optimizer_for, set_lr
 
 HELD_OUT = 0.2  # share of the weights split that choices learn on, as published

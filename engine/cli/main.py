@@ -21,16 +21,15 @@ from typing import Any, NoReturn
 import click
 
 import engine
-from engine import cli_front as fronts
-from engine import cli_output as output
-from engine import cli_runs as runs
-from engine import cli_studio as server
-from engine.cli_compare import command as compare
-from engine.cli_trust import trust
-from engine.cli_why import why
+from engine.cli import front as fronts
+from engine.cli import output, runs
+from engine.cli import studio as server
+from engine.cli.compare import command as compare
+from engine.cli.trust import trust
+from engine.cli.why import why
 from engine.cost import network_cost
 from engine.errors import RunError, StudioError
-from engine.limits import UNITS, Limits
+from engine.front.limits import UNITS, Limits
 from engine.methods import DEFAULT, DEFAULT_FRONT, FRONTS, METHODS
 from engine.presets import figures, load_space, names, summary
 from engine.recipe import Recipe, with_usual_lr

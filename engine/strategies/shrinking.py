@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.filter import Filter
+from engine.front.filter import Filter
 from engine.space import Arch
 
 TINY = 1e-9  # costs are sums; equal ones differ by less

@@ -15,8 +15,8 @@ from collections.abc import Generator, Iterator
 from typing import IO
 
 from engine.clock import Clock
-from engine.compare import Done, Step, contest_steps, phases
-from engine.compare_time import STARTING_S, Timing
+from engine.contest.compare import Done, Step, contest_steps, phases
+from engine.contest.time import STARTING_S, Timing
 from engine.errors import RunError
 from engine.events import Compared, Event, Finished, Part, Progress, Resumed
 from engine.spec import CompareSpec, Spec

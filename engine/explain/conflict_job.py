@@ -12,9 +12,9 @@ import torch
 
 from engine.batches import load_splits
 from engine.clock import Clock
-from engine.conflicts import conflicts_of, contested, some_batches
 from engine.cost import network_cost
 from engine.events import Event, Finished, Progress, Resumed
+from engine.explain.conflicts import conflicts_of, contested, some_batches
 from engine.memory import images_at_once, require_memory
 from engine.recipe import recipe_for
 from engine.run import flips, trained_supernet

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.filter import additive
+from engine.front.filter import additive
 from engine.latency import LatencyModel
 from engine.space import Arch, SearchSpace
 from engine.stage import SKIP, op_cost

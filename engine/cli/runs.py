@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from engine import cli_progress as progress
+from engine.cli import progress
 from engine.devices import open_device
 from engine.errors import ExportError, RunError, StudioError
 from engine.events import Exported, View

@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from engine import cli_output as output
-from engine import cli_runs as runs
+from engine.cli import output, runs
 from engine.devices import open_device
 from engine.errors import RunError
 from engine.latency import load_model

@@ -15,9 +15,9 @@ from engine.errors import RunError
 from engine.events import Candidate, View
 from engine.spec import ExportSpec, RunSpec, TrainSpec, TrustSpec
 from engine.store import Run, Store
-from engine.trust import kendall
-from engine.trust_plan import PICK_SEEDS
-from engine.trust_verdict import FEWEST, TIMES, USEFUL
+from engine.trust.figures import kendall
+from engine.trust.plan import PICK_SEEDS
+from engine.trust.verdict import FEWEST, TIMES, USEFUL
 
 MET, FAILED, OPEN = "met", "failed", "open"
 ARTEFACT = ("device", "runtime_version", "threads", "date", "load_average")

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from engine.cli_output import columns, point
-from engine.cli_runs import Done
+from engine.cli.output import columns, point
+from engine.cli.runs import Done
 from engine.devices import open_device
 from engine.errors import RunError
+from engine.front.limits import Limits
+from engine.front.new_front import Wish, new_front
 from engine.latency import LatencyModel, load_model, require_feasible
-from engine.limits import Limits
-from engine.new_front import Wish, new_front
 from engine.space import Arch, SearchSpace
 
 Document = dict[str, Any]

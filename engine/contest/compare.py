@@ -18,15 +18,15 @@ from typing import Any
 
 from engine.devices import open_device
 from engine.events import Progress, View
-from engine.evolution import move_to
+from engine.front.evolution import move_to
 from engine.latency import LatencyModel, load_model
 from engine.methods import METHODS
 from engine.pareto import hypervolume
 from engine.space import SearchSpace
 from engine.spec import CompareSpec, RunSpec, Spec, TrainSpec
 from engine.store import Store
-from engine.trust import improvement
-from engine.trust_plan import picked
+from engine.trust.figures import improvement
+from engine.trust.plan import picked
 
 PILOT_EPOCHS, PILOT_SEED = 4, 10_007
 WINDOW = (0.85, 1.0)  # of the limit: where the random networks of the baseline lie

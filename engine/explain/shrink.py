@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from engine.blocks import BLOCKS, Value
 from engine.errors import SpaceError
 from engine.events import Candidate
-from engine.knobs import label, word
+from engine.explain.knobs import label, word
+from engine.explain.why import POINTS, Why
 from engine.latency import LatencyModel
 from engine.pareto import front
 from engine.space import Arch, SearchSpace
 from engine.stage import SKIP, Option, Stage
-from engine.why import POINTS, Why
 
 
 @dataclass(frozen=True, slots=True)

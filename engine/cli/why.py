@@ -7,16 +7,15 @@ from pathlib import Path
 
 import click
 
-from engine import cli_output as output
-from engine import cli_runs as runs
-from engine.cli_runs import Done
+from engine.cli import output, runs
+from engine.cli.runs import Done
 from engine.devices import open_device
 from engine.errors import RunError
+from engine.explain.regression import Estimate
+from engine.explain.shrink import Shrunk, shrink
+from engine.explain.why import CAVEAT, Change, Effect, Why, ms_words, points_words
 from engine.latency import LatencyModel, load_model
-from engine.regression import Estimate
-from engine.shrink import Shrunk, shrink
 from engine.space import Arch, SearchSpace
-from engine.why import CAVEAT, Change, Effect, Why, ms_words, points_words
 
 
 @click.command()

@@ -1,0 +1,1 @@
+"""What a search teaches about choices: effects, changes, conflicts, a smaller space."""

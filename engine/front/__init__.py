@@ -1,0 +1,1 @@
+"""From weights and costs to a front: limits, evolution, predictors, what is measured."""

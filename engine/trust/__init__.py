@@ -1,0 +1,1 @@
+"""How far a search can be trusted: which networks, training them, figures, words, checks."""
