@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shlex
 import sys
@@ -130,3 +131,10 @@ def test_the_version_is_the_same_everywhere():
     assert project["version"] == engine.__version__
     assert project["license"] == "Apache-2.0"
     assert "Apache License" in (ROOT / "LICENSE").read_text()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests/bench").glob("bench_*.py")), ids=str)
+def test_every_benchmark_still_starts(path: Path):
+    module = importlib.import_module(f"tests.bench.{path.stem}")
+    assert f"python -m tests.bench.{path.stem}" in (module.__doc__ or "")
+    assert callable(module.main)

@@ -1,5 +1,7 @@
 """1,000 networks sampled over every block family: exported, loaded, compared with torch.
 
+    python -m tests.bench.bench_parity
+
 Prints the largest difference per family; the last line is one JSON document.
 """
 
