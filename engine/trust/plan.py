@@ -92,16 +92,17 @@ def spread(
     count: int,
     rng: random.Random,
 ) -> tuple[str, ...]:
-    """`count` different networks, one from each of as many equal bands of predicted latency.
+    """`count` different networks, one from each of as many bands of predicted latency.
 
-    Every other band gives one that the search evaluated (`known`: arch to ms), if it has any; the
+    The bands are equal in ratio, not in ms: accuracy rises with the logarithm of cost, so that most
+    of equal bands would lie where hardly anything changes, and rank noise. Every other band gives one that the search evaluated (`known`: arch to ms), if it has any; the
     rest are drawn. Bands without a network are made up for by random ones. Fastest first.
     """
     count = min(count, space.size())
-    width = (latency.slowest_ms - latency.fastest_ms) / count
+    ratio = latency.slowest_ms / latency.fastest_ms
     chosen: dict[str, None] = {}
     for i in range(count):
-        low, high = latency.fastest_ms + i * width, latency.fastest_ms + (i + 1) * width
+        low, high = (latency.fastest_ms * ratio ** (at / count) for at in (i, i + 1))
         # the ends are open, since the same sum in another order may lie beyond them
         low, high = low if i else 0.0, high if i + 1 < count else inf
         there = sorted(a for a, ms in known.items() if low <= ms <= high and a not in chosen)

@@ -143,13 +143,14 @@ def evaluated(count: int, seed: int = 0) -> View:
 def test_the_networks_lie_in_different_bands_of_the_latency_range(known: int):
     ms = {c.arch: c.predicted_ms for c in evaluated(known).fresh()}
     names = spread(SPACE, LATENCY, known=ms, count=8, rng=random.Random(3))
-    width = (LATENCY.slowest_ms - LATENCY.fastest_ms) / 8
-    bands = [min(7, int((ms_of(a) - LATENCY.fastest_ms) / width + 1e-9)) for a in names]
+    step = np.log(LATENCY.slowest_ms / LATENCY.fastest_ms) / 8  # equal in ratio
+    above = [np.log(ms_of(a) / LATENCY.fastest_ms) for a in names]
+    bands = [min(7, int(gap / step + 1e-9)) for gap in above]
     assert bands == list(range(8))
 
 
 def test_half_of_the_networks_are_such_that_the_search_evaluated():
-    ms = {c.arch: c.predicted_ms for c in evaluated(600).fresh()}
+    ms = {c.arch: c.predicted_ms for c in evaluated(4000).fresh()}
     names = spread(SPACE, LATENCY, known=ms, count=8, rng=random.Random(0))
     assert sum(name in ms for name in names) >= 4
 
