@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from engine.errors import StudioError
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def require_loopback(host: str) -> None:
