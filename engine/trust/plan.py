@@ -78,7 +78,8 @@ def picked(view: View, limit_ms: float) -> str | None:
     best = view.best(limit_ms)
     if best is not None:
         return best.arch
-    inside = [c for c in view.fresh() if c.predicted_ms <= limit_ms]
+    # one that was predicted within and then measured above is not handed over
+    inside = [c for c in view.fresh() if max(c.predicted_ms, c.latency_ms) <= limit_ms]
     if not inside:
         return None
     return max(inside, key=lambda c: (c.proxy_accuracy, -c.predicted_ms, c.arch)).arch

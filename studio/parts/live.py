@@ -29,7 +29,7 @@ def phase(workspace: Workspace, run: Run, name: str) -> None:
             f" {text.duration(view.finished.seconds)} of computing."
         )
     runs.trouble(workspace, run, name)
-    if progress.all_dead(view.epochs):
+    if gates.decisions(runs.search_spec(run).space) and progress.all_dead(view.epochs):
         st.error(DEAD, icon=":material/error:")
     for warning in view.warnings:
         st.warning(text.told(warning), icon=":material/warning:")

@@ -71,7 +71,7 @@ def test_search_prints_exactly_the_keys_of_the_contract(does, onepath, tmp_path:
         "seed": 3,
         "seconds": 12.5,
         "limit_ms": 1.0,
-        "space": {"size": 4_235_364},
+        "space": {"size": 250_000},
         "device": {"device": "test computer"},
         "prediction": {key: value for key, value in PREDICTION.items() if key != "pairs"},
         "front": [point, slow],
