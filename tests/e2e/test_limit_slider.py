@@ -31,7 +31,7 @@ def test_a_limit_is_slid_a_foreseen_network_opened_and_all_of_it_taken_back(
     expect(said).to_be_visible()
     expect(page.get_by_text(re.compile("nothing was trained"))).to_be_visible()
     settle(page)
-    assert page.locator(GHOSTS).count()
+    expect(page.locator(GHOSTS)).not_to_have_count(0)
     for _ in range(12):
         slider.press("ArrowRight")
     expect(page.locator(PICKED)).not_to_have_text(best)
@@ -39,7 +39,7 @@ def test_a_limit_is_slid_a_foreseen_network_opened_and_all_of_it_taken_back(
     expect(page.locator(PICKED)).to_have_text(best)
     expect(said).to_have_count(0)
     settle(page)
-    assert page.locator(GHOSTS).count() == 0
+    expect(page.locator(GHOSTS)).to_have_count(0)
 
 
 def test_a_foreseen_network_is_picked_and_leads_to_its_model(page: Page, studio: Studio) -> None:
