@@ -96,8 +96,9 @@ def spread(
     """`count` different networks, one from each of as many bands of predicted latency.
 
     The bands are equal in ratio, not in ms: accuracy rises with the logarithm of cost, so that most
-    of equal bands would lie where hardly anything changes, and rank noise. Every other band gives one that the search evaluated (`known`: arch to ms), if it has any; the
-    rest are drawn. Bands without a network are made up for by random ones. Fastest first.
+    of equal bands would lie where hardly anything changes, and rank noise. Every other band gives
+    one that the search evaluated (`known`: arch to ms), if it has any; the rest are drawn. Bands
+    without a network are made up for by random ones. Fastest first.
     """
     count = min(count, space.size())
     ratio = latency.slowest_ms / latency.fastest_ms
