@@ -1,10 +1,10 @@
-"""A supernet's training step against a step of its largest child, on `single-path-cifar`.
+"""A supernet's training step against a step of its largest child.
 
-`python -m tests.bench.bench_steps [--rounds N] [--threads N]`: forward, backward, update, batch
-128, all variants in turn within one run; ratios are medians over rounds, those of uniform samples
-means over rounds, since every round draws another network. "Its own network" is the network that
-was drawn, built on its own: what a sampled step would cost if sharing were free. The last line is
-one JSON document. Images are random: a step's time does not depend on what they show.
+`python -m tests.bench.bench_steps [--space PRESET] [--rounds N] [--threads N]`: forward, backward,
+update, batch 128, all variants in turn within one run; ratios are medians over rounds, those of
+uniform samples means over rounds, since every round draws another network. "Its own network" is the
+network that was drawn, built on its own: what a sampled step would cost if sharing were free. The
+last line is one JSON document. Images are random: a step's time does not depend on what they show.
 """
 
 from __future__ import annotations
@@ -42,13 +42,14 @@ DRAWN = ("sampled (uniform)", "its own network")
 def main() -> None:
     """Times, prints a table and the JSON line."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--space", default="single-path-cifar")
     parser.add_argument("--rounds", type=int, default=24)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    problem = cifar_like()
+    problem = cifar_like(options.space)
     x, y = next(problem.splits["weights"].in_order(BATCH))
-    drawn = Drawn(cifar_like(strategy="one_shot", mode="uniform"), x, y)
+    drawn = Drawn(cifar_like(options.space, strategy="one_shot", mode="uniform"), x, y)
     steps = variants(problem, drawn, x, y)
     times: dict[str, list[float]] = {name: [] for name in steps}
     for step in steps.values():
@@ -66,7 +67,7 @@ def main() -> None:
         ratios[name] = over(a / b for a, b in zip(each, base, strict=True))
     for name, ratio in ratios.items():
         print(f"{name:24} {ratio:5.2f}   ({median(times[name]) * 1e3:.0f} ms)")
-    print(json.dumps({"threads": options.threads, "batch": BATCH} | ratios))
+    print(json.dumps(vars(options) | {"batch": BATCH} | ratios))
 
 
 def variants(
@@ -121,9 +122,9 @@ def child(problem: Problem, x: torch.Tensor, y: torch.Tensor, arch: Arch) -> Cal
     return step
 
 
-def cifar_like(**changes: str) -> Problem:
+def cifar_like(preset: str, **changes: str) -> Problem:
     """The CIFAR problem on random images; `changes` go into the spec."""
-    space = presets.load("single-path-cifar")
+    space = presets.load(preset)
     latency = macs_latency(space)
     limit_ms = 0.6 * latency.slowest_ms
     spec = RunSpec(space, DataChoice("cifar10"), DeviceChoice(), limit_ms, **changes)

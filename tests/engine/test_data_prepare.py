@@ -233,6 +233,6 @@ def test_importing_it_loads_nothing_heavy():
 def test_digits_have_the_promised_splits(tmp_path):
     ready = prepare(DataChoice("digits"), tmp_path, Input(16, 1), quiet)
     sizes = {name: len(index) for name, index in ready.splits.items()}
-    assert sizes == {"weights": 1200, "architecture": 297, "test": 300}
+    assert sizes == {"weights": 900, "architecture": 597, "test": 300}
     assert ready.report.sizes == {"8×8": 1797}
     assert ready.report.warnings == ()
