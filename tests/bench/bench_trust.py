@@ -1,9 +1,9 @@
 """The trust meter on healthy and on sabotaged shared weights: colours, tau, ceiling, seconds.
 
-    python -m tests.bench.bench_trust [--seeds 5] [--epochs 12] [--alone 8]
+    python -m tests.bench.bench_trust [--seeds 5] [--epochs 40] [--alone 20] [--subnets 8]
 
-Whole searches on the digits at 8x8 pixels with a made-up device. Sabotaged ones learn shuffled
-labels and must all be red; healthy ones never.
+Whole searches of the `digits` space on this computer, at the median of its latency. Sabotaged ones
+learn shuffled labels and must all be red; healthy ones never.
 """
 
 from __future__ import annotations
@@ -19,28 +19,15 @@ from typing import Any
 
 import torch
 
-from engine import devices, run, worker
+from engine import presets, run, worker
 from engine.batches import Split
-from engine.front import phase as front_phase
-from engine.space import SearchSpace
+from engine.devices import open_device
+from engine.latency import profile
+from engine.methods import DEFAULT
 from engine.spec import DataChoice, DeviceChoice, RunSpec, TrustSpec
 from engine.store import Store
 from engine.trust import job as trust_job
 from engine.trust.plan import Unit
-from tests.builders import small_space, stage
-from tests.problems import CountingDevice
-
-SUBNETS = 8
-
-
-def space() -> SearchSpace:
-    """8x8 images; its smallest and largest network differ by far more than seeds do."""
-    return small_space(
-        stage(width=4, depth=[0, 2]),
-        stage(width=8, depth=[1, 3], stride=2),
-        stage(width=12, depth=[1, 2], stride=2),
-        classes=10,
-    )
 
 
 def mislabelled(load: Any, seed: int) -> Any:
@@ -67,21 +54,23 @@ def remembered(alone: Any) -> Any:
     return train
 
 
-def judged(seed: int, epochs: int, alone: int, sabotage: bool) -> dict[str, Any]:
+def judged(seed: int, options: argparse.Namespace, *, sabotage: bool) -> dict[str, Any]:
     """The report of one search's trust run, and the seconds that both took."""
     usual, begun = run.load_splits, time.monotonic()
+    space = presets.load("digits")
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder) / "studio.db")
+        latency = profile(store, space, open_device(DeviceChoice()), lambda *_: None)
         if sabotage:
             run.load_splits = mislabelled(usual, seed)  # type: ignore[assignment]  # a stand-in
         try:
             spec = RunSpec(
-                space(),
+                space,
                 DataChoice("digits"),
                 DeviceChoice(),
-                1000.0,
-                strategy="single_path",
-                epochs=epochs,
+                latency.median_ms,
+                strategy=options.strategy,
+                epochs=options.epochs,
                 seed=seed,
             )
             search = store.create_run(spec)
@@ -89,7 +78,7 @@ def judged(seed: int, epochs: int, alone: int, sabotage: bool) -> dict[str, Any]
         finally:
             run.load_splits = usual
         searched_s = time.monotonic() - begun
-        number = store.create_run(TrustSpec(search, SUBNETS, 2, alone, seed=0))
+        number = store.create_run(TrustSpec(search, options.subnets, 2, options.alone, seed=0))
         assert worker.execute(store, number) == worker.OK, store.view(number).failed
         trusted = store.view(number).trusted
         store.close()
@@ -121,16 +110,16 @@ def main() -> None:
     """Prints the table and the JSON document."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=12, help="of a search")
-    parser.add_argument("--alone", type=int, default=8, help="of a stand-alone training")
+    parser.add_argument("--strategy", default=DEFAULT)
+    parser.add_argument("--epochs", type=int, default=40, help="of a search")
+    parser.add_argument("--alone", type=int, default=20, help="of a stand-alone training")
+    parser.add_argument("--subnets", type=int, default=8)
     options = parser.parse_args()
-    devices.DEVICES["local"] = lambda _: CountingDevice()
-    front_phase.GENERATIONS, front_phase.CHILDREN = 4, 12
     trust_job.alone = remembered(trust_job.alone)
     rows = []
     for seed in range(options.seeds):
         for sabotage in (False, True):
-            rows.append(row(seed, judged(seed, options.epochs, options.alone, sabotage), sabotage))
+            rows.append(row(seed, judged(seed, options, sabotage=sabotage), sabotage))
             if len(rows) == 1:
                 print("  ".join(rows[0]))
             print("  ".join(map(str, rows[-1].values())), flush=True)
@@ -138,7 +127,7 @@ def main() -> None:
         name: dict(Counter(r["colour"] for r in rows if r["sabotaged"] is is_so))
         for name, is_so in (("healthy", False), ("sabotaged", True))
     }
-    head = {"bench": "trust", "subnets": SUBNETS, **vars(options)}
+    head = {"bench": "trust", **vars(options)}
     print(json.dumps(head | {"colours": colours, "rows": rows}))
 
 
