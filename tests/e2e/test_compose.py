@@ -127,12 +127,12 @@ def early_stages(desk: Desk) -> None:
 
 # -- the same edit by two other means --------------------------------------------------------------
 
-MBCONV = {"block": "mbconv", "kernel": [3, 5], "expand": [3, 6]}
+MBCONV = {"block": "mbconv", "kernel": [3, 5], "expand": [2, 6]}
 FUSED = {"block": "fused", "kernel": [3], "expand": [2, 4, 6], "act": ["relu", "hswish"]}
 EDITED = [
-    {"width": 4, "depth": [0, 2], "stride": 1, "blocks": [MBCONV]},
+    {"width": 2, "depth": [0, 2], "stride": 1, "blocks": [MBCONV]},
     {"width": 16, "depth": [1, 2], "stride": 2, "blocks": [FUSED]},
-    {"width": 12, "depth": [1, 3], "stride": 2, "blocks": [MBCONV]},
+    {"width": 24, "depth": [1, 3], "stride": 2, "blocks": [MBCONV]},
 ]
 """A Fused-MBConv stage put in, set and moved, and the one that it replaces deleted."""
 
@@ -204,12 +204,12 @@ def test_twenty_steps_back_and_forward_are_the_documents_that_were_saved(desk: D
 def test_a_restart_of_the_server_in_the_middle_of_editing_loses_nothing(desk: Desk):
     desk.choose("Stage 2", "Kernel", "3×3", "5×5", "7×7")
     desk.studio.stop()
-    desk.step("Stage 3", "Width", 24)
+    desk.step("Stage 3", "Width", 40)
     desk.drag(desk.block("fused"), desk.gap(1))
     expect(desk.card("Stage 1 of 4, Fused-MBConv")).to_be_visible()
     desk.studio.start()
     desk.holds(lambda space: len(space["stages"]) == 4)
-    assert [stage["width"] for stage in desk.stages()] == [4, 4, 8, 24]
+    assert [stage["width"] for stage in desk.stages()] == [2, 2, 4, 40]
     assert desk.stages()[2]["blocks"][0]["kernel"] == [3, 5, 7]
     desk.show()
     expect(desk.card("Stage 1 of 4, Fused-MBConv")).to_be_visible()

@@ -63,14 +63,14 @@ def test_a_new_limit_gives_a_new_front_with_the_seconds_it_took(known, onepath):
 
 
 def test_pins_and_bans_hold(known, onepath):
-    arguments = ("--latency-ms", middle(), "--pin", "stage2.1=k3e3", "--ban", "stage3.1=k5e6")
+    arguments = ("--latency-ms", middle(), "--pin", "stage2.1=k3e2", "--ban", "stage3.1=k5e6")
     code, out, err = onepath("front", 1, "--workspace", known, *arguments, "--json")
     assert code == 0, err
     found = json.loads(out)
-    assert found["pins"]["stage2.1"] == ["k3e3"]
+    assert found["pins"]["stage2.1"] == ["k3e2"]
     names = [p["arch"].split("-") for p in [*found["front"], *found["foreseen"]]]
     assert names
-    assert all(ops[2] == "k3e3" and ops[5] != "k5e6" for ops in names)
+    assert all(ops[2] == "k3e2" and ops[5] != "k5e6" for ops in names)
 
 
 def test_in_words_it_tells_what_is_only_foreseen(known, onepath):

@@ -74,7 +74,7 @@ def test_the_canvas_gets_the_space_with_nothing_left_out(page: AppTest) -> None:
     assert option["attention"] == ["none"]
     assert [family["family"] for family in shown["catalogue"]] == list(SEARCHED)
     assert shown["insight"]["rev"] == shown["rev"]
-    assert shown["insight"]["cards"]["stage 2"]["channels"] == [4, 8]
+    assert shown["insight"]["cards"]["stage 2"]["channels"] == [2, 4]
 
 
 def test_a_valid_edit_is_a_revision_with_its_author(page: AppTest, workspace: Workspace) -> None:
@@ -113,9 +113,9 @@ def test_a_draft_that_was_taken_back_does_not_come_again(
     page: AppTest, workspace: Workspace, open_page: Opening
 ) -> None:
     edit(page, workspace, width=0)
-    edit(page, workspace, width=8)
+    edit(page, workspace, width=4)
     assert workspace.store.revision("space") == 1
-    assert sent(open_page("compose", workspace))["doc"]["stages"][1]["width"] == 8
+    assert sent(open_page("compose", workspace))["doc"]["stages"][1]["width"] == 4
 
 
 def test_a_draft_of_an_older_revision_is_forgotten(

@@ -52,7 +52,7 @@ def test_a_revision_is_called_what_its_author_did(page: AppTest, workspace: Work
 def test_two_documents_tell_which_choices_came_and_went(workspace: Workspace) -> None:
     document = draft.whole(presets.load("digits").to_json())
     other = copy.deepcopy(document)
-    other["stages"][1]["blocks"][0] |= {"kernel": [5, 7], "expand": [3, 6]}
+    other["stages"][1]["blocks"][0] |= {"kernel": [5, 7]}
     other["stages"][2]["blocks"].append({"block": "fused", "kernel": [3], "expand": [3]})
     other["head"]["width"] = 1024
     early, middle, late = document["stages"]
