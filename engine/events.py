@@ -36,6 +36,7 @@ from engine.facts import (
     Trusted,
     Warned,
 )
+from engine.front.limits import Limits, kept
 from engine.pareto import front
 
 __all__ = [
@@ -155,6 +156,7 @@ class Candidate:
     stale: bool = False
     peak_bytes: int = 0
     recipe: str = ""
+    onnx_bytes: int = 0
 
     @property
     def latency_ms(self) -> float:
@@ -173,8 +175,12 @@ class Candidate:
 
 @dataclass(slots=True)
 class View:
-    """What a run's events amount to. Grow it with `fold`; read it, never write it."""
+    """What a run's events amount to. Grow it with `fold`; read it, never write it.
 
+    `limits` are those of the search, from its spec: no network above them is on a front or best.
+    """
+
+    limits: Limits = field(default_factory=Limits)
     kept: list[Event] = field(default_factory=list)
     step: int = 0
     steps: int = 0
@@ -202,13 +208,17 @@ class View:
         """Candidates whose proxy accuracy is that of the shared weights as they are now."""
         return [c for c in self.candidates.values() if not c.stale]
 
+    def admitted(self) -> list[Candidate]:
+        """Fresh candidates that keep the limits beside that of latency: all that may be chosen."""
+        return [c for c in self.fresh() if kept(c, self.limits)]
+
     def front(self) -> list[Candidate]:
-        """Non-dominated in predicted latency and proxy accuracy, fastest first.
+        """Of the admitted, non-dominated in predicted latency and proxy accuracy, fastest first.
 
         Membership goes by prediction for all, since a front through mixed kinds would be none,
         and since predictions repeat with the seed while measurements do not.
         """
-        pool = sorted(self.fresh(), key=lambda c: c.arch)
+        pool = sorted(self.admitted(), key=lambda c: c.arch)
         return front(pool, lambda c: (c.predicted_ms, -c.proxy_accuracy))
 
     def ghosts(self) -> list[Ghost]:
@@ -218,8 +228,11 @@ class View:
         return [Ghost(**ghost) for ghost in seen if ghost["arch"] not in known]
 
     def best(self, limit_ms: float) -> Candidate | None:
-        """Highest proxy accuracy measured within the limit (faster if equal), None if none is."""
-        inside = [c for c in self.fresh() if c.within(limit_ms)]
+        """Highest proxy accuracy measured within the limit (faster if equal), None if none is.
+
+        The other limits are kept as well.
+        """
+        inside = [c for c in self.admitted() if c.within(limit_ms)]
         return max(inside, key=lambda c: (c.proxy_accuracy, -c.latency_ms, c.arch), default=None)
 
 
@@ -228,7 +241,7 @@ def fold(events: Iterable[Event], view: View | None = None) -> View:
     view = view or View()
     for event in events:
         if isinstance(event, Resumed):
-            view = _rebuild(_surviving(view.kept, event))
+            view = _rebuild(_surviving(view.kept, event), view.limits)
         else:
             view.kept.append(event)
             _apply(view, event)
@@ -244,9 +257,9 @@ def _surviving(kept: list[Event], resumed: Resumed) -> list[Event]:
     return [*kept[:end], resumed]
 
 
-def _rebuild(kept: list[Event]) -> View:
-    view = View(kept=kept)
-    for event in kept:
+def _rebuild(surviving: list[Event], limits: Limits) -> View:
+    view = View(limits, surviving)
+    for event in surviving:
         _apply(view, event)
     return view
 
@@ -270,6 +283,7 @@ def _apply(view: View, event: Event) -> None:
                 known.measured if known else None,
                 peak_bytes=event.peak_bytes,
                 recipe=event.recipe,
+                onnx_bytes=event.onnx_bytes,
             )
         case Measured(arch):
             view.candidates[arch] = replace(view.candidates[arch], measured=event)

@@ -67,6 +67,7 @@ class Evaluated:
     """An architecture with shared weights: accuracy on the architecture split, predicted ms.
 
     `recipe` is the digest of how the weights were trained; only figures of one recipe compare.
+    `onnx_bytes`: size of its file, 0 where no limit asks for it, since files take a while.
     """
 
     arch: str
@@ -76,6 +77,7 @@ class Evaluated:
     macs: int
     peak_bytes: int = 0
     recipe: str = ""
+    onnx_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,18 @@ from engine.errors import RunError
 class Method:
     """A strategy's `title`, what it does in a sentence, where it is from, its modes (first usual).
 
-    `modes` has a sentence for each.
+    `modes` has a sentence for each. `shared`: networks share the weights that it trains; `every`:
+    these are trained for every network of the space, not only for those that it evaluates.
+    `shrinks`: it may start from one trained network.
     """
 
     title: str
     says: str
     source: str
     modes: dict[str, str]
+    shared: bool = True
+    every: bool = True
+    shrinks: bool = False
 
 
 METHODS: dict[str, Method] = {
@@ -75,6 +80,8 @@ METHODS: dict[str, Method] = {
             "per_ms": "keeps the change that loses the least accuracy for what it saves",
             "accuracy": "keeps the change that leaves the most accurate network",
         },
+        every=False,
+        shrinks=True,
     ),
     "random_search": Method(
         "Random search",
@@ -87,6 +94,8 @@ METHODS: dict[str, Method] = {
         "Judges many untrained networks by training-free metrics and trains the most promising.",
         "RoBoT",
         {"robot": "metrics weighted by Bayesian optimisation"},
+        shared=False,
+        every=False,
     ),
 }
 DEFAULT = "single_path"
@@ -111,3 +120,39 @@ def require_method(strategy: str, mode: str) -> str:
         known = ", ".join(modes)
         raise RunError(f"mode: must be one of {known} for {strategy}, got {mode!r}.")
     return mode
+
+
+def require_starting(strategy: str) -> None:
+    """RunError for a strategy that cannot start from a trained network."""
+    if not METHODS[strategy].shrinks:
+        known = " or ".join(name for name, method in METHODS.items() if method.shrinks)
+        raise RunError(
+            f"start: must be given to strategy {known}, which shrinks networks, got {strategy}."
+        )
+
+
+def not_judged(strategy: str, *, every: bool = False) -> tuple[str, str]:
+    """Why the weights of a search cannot be judged, and what to do instead; ("", "") if they can.
+
+    `every`: whether the judgement looks at networks that the search did not evaluate.
+    """
+    method = METHODS[strategy]
+    if not method.shared:
+        return (
+            f"{method.title} trains every network alone, so there are no shared weights to judge.",
+            "Its accuracies are those of short trainings: retrain a network to check one.",
+        )
+    if every and not method.every:
+        return (
+            f"{method.title} trains only the networks on its way, so its weights say nothing of"
+            " others.",
+            "Search with another strategy to compare all choices.",
+        )
+    return "", ""
+
+
+def require_judged(run: int, strategy: str, *, every: bool = False) -> None:
+    """RunError for the search `run` if `not_judged`."""
+    why, instead = not_judged(strategy, every=every)
+    if why:
+        raise RunError(f"run {run}: {why}", instead)

@@ -51,4 +51,6 @@ def evaluate(problem: Problem, arch: Arch) -> Evaluated:
     cost = network_cost(problem.space, arch)
     ms = problem.latency.predict(arch)
     recipe = problem.recipe.digest()
-    return Evaluated(str(arch), proxy, ms, cost.params, cost.macs, cost.peak_bytes, recipe)
+    asked, figure = problem.filter.limits.asked(), problem.filter.figure
+    size = int(figure("onnx_bytes", arch)) if "onnx_bytes" in asked else 0
+    return Evaluated(str(arch), proxy, ms, cost.params, cost.macs, cost.peak_bytes, recipe, size)

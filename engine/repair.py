@@ -1,8 +1,8 @@
-"""Making an architecture cheaper until it meets the limit, at the least cost in accuracy.
+"""Making an architecture cheaper until it keeps all limits, at the least cost in accuracy.
 
-One step of NetAdapt without its finetuning: of single changes that save latency, the one that
-costs the least cross-entropy per ms on a batch of the architecture split. Far from the limit there
-would be hundreds of such steps, so the first part of the way is gone by predicted latency alone.
+One step of NetAdapt without its finetuning: of single changes towards the limits, the one that
+costs the least cross-entropy for what it saves, on a batch of the architecture split. Far from the
+limits there would be hundreds of such steps, so the first part of the way is gone by costs alone.
 """
 
 from __future__ import annotations
@@ -17,19 +17,24 @@ from engine.train import loss_of
 
 PROBE_IMAGES = 512  # images that a change is judged on, fewer where they do not fit in memory
 MOST_PROBED = 32  # changes judged per step; of more, these are drawn
-NEAR = 1.25  # times the limit: from here on changes are judged
+NEAR = 1.25  # times the limits: from here on changes are judged
 
 
 def repaired(problem: Problem, arch: Arch) -> Arch:
-    """`arch`, or what is left of it once it is within the limit (or the fastest there is)."""
-    latency, limit_ms = problem.latency, problem.limit_ms
+    """`arch`, or what is left of it once it keeps all limits.
+
+    Where single changes lead nowhere, a drawn network is moved into the limits in its place; it
+    does not keep them only if there is next to none that does, which the run loop refuses.
+    """
+    kept, latency, limit_ms = problem.filter, problem.latency, problem.limit_ms
     if latency.predict(arch) > NEAR * limit_ms:
         arch = move_to(problem.space, latency, arch, NEAR * limit_ms, problem.rng)
+    arch = kept.fit(arch, problem.rng, slack=NEAR)
     batch = next(problem.splits["architecture"].in_order(PROBE_IMAGES))
-    while latency.predict(arch) > limit_ms:
-        options = neighbours(problem, arch)
+    while not kept.keeps(arch):
+        options = kept.moves.savings(arch, kept.most())
         if not options:
-            break  # the run loop refuses limits below the fastest architecture
+            return kept.toward(arch, problem.rng)
         if len(options) > MOST_PROBED:
             options = problem.rng.sample(options, MOST_PROBED)
         here = probe(problem, arch, batch)
@@ -40,23 +45,10 @@ def repaired(problem: Problem, arch: Arch) -> Arch:
 def _price(
     problem: Problem, option: tuple[Arch, float], here: float, batch: tuple[Tensor, Tensor]
 ) -> float:
-    """Cross-entropy that a change costs per ms that it saves; `here` is that without it."""
+    """Cross-entropy that a change costs for what it saves; `here` is that without it."""
     problem.tick(0.0)  # somebody may want to pause
-    cheaper, saved_ms = option
-    return (probe(problem, cheaper, batch) - here) / saved_ms
-
-
-def neighbours(problem: Problem, arch: Arch) -> list[tuple[Arch, float]]:
-    """Architectures with one gene of `arch` replaced by a cheaper one, and the ms that saves."""
-    space, latency = problem.space, problem.latency
-    here, parts, result = latency.predict(arch), space.parts(arch), []
-    for i, gene in enumerate(space.genes()):
-        for value in gene.values:
-            other = Arch(tuple(op for part in (*parts[:i], value, *parts[i + 1 :]) for op in part))
-            saved = here - latency.predict(other)
-            if saved > 1e-12:  # sums of the same terms differ by less
-                result.append((other, saved))
-    return result
+    cheaper, saved = option
+    return (probe(problem, cheaper, batch) - here) / saved
 
 
 @torch.no_grad()

@@ -19,10 +19,11 @@ from engine.clock import Clock, Plan
 from engine.cost import network_cost
 from engine.data import Dataset, prepare
 from engine.devices import open_device
-from engine.errors import CheckpointError, DataError, RunError
+from engine.errors import DataError
 from engine.events import Event, Finished, Progress, Resumed, Warned
 from engine.front.filter import Filter
 from engine.front.finalists import measure_finalists
+from engine.inherit import begin, open_supernet, steps_written
 from engine.jobs import calibrated, data_ready
 from engine.latency import LatencyModel, load_model, profile, require_feasible
 from engine.memory import images_at_once, require_memory
@@ -30,9 +31,9 @@ from engine.problem import Problem
 from engine.recipe import recipe_for
 from engine.space import SearchSpace
 from engine.spec import DataChoice, RunSpec, Spec
+from engine.start import require_same, require_shrinking
 from engine.store import Store
 from engine.strategies import SEPARATE, STRATEGIES, Strategy
-from engine.supernet import SuperNet
 from engine.train import use_threads
 
 RARE = 0.01  # a share of the space within the limits that is worth a word
@@ -49,6 +50,8 @@ def search(spec: Spec, store: Store, clock: Clock) -> Iterator[Event]:
     if warning:
         yield Warned(warning)
     data, space = open_data(spec, store, clock)
+    if start == 0 and spec.start is not None:
+        require_same(store, spec.start, space, data.hash)
     latency = open_latency(spec, space, store, clock)
     if start == 0:
         yield from _opening(spec, space, data, latency)
@@ -57,6 +60,9 @@ def search(spec: Spec, store: Store, clock: Clock) -> Iterator[Event]:
     problem = open_problem(spec, space, data, latency)
     if start == 0:
         yield from _share(problem, device_name(spec))
+    if start == 0 and spec.start is not None:
+        require_shrinking(problem.filter, spec.start)
+        begin(problem.supernet, store, spec.start)
     strategy = STRATEGIES[spec.strategy](problem)
     if state:
         restore(state, problem, strategy)
@@ -84,11 +90,6 @@ def search(spec: Spec, store: Store, clock: Clock) -> Iterator[Event]:
     )
     yield Progress(steps, steps, "measure")
     yield Finished("budget used", before_s + clock.seconds())
-
-
-def steps_written(store: Store, run_id: int) -> set[int]:
-    """Steps of a run whose `Progress` the log holds."""
-    return {e.step for e in store.events_after(run_id)[0] if isinstance(e, Progress)}
 
 
 def open_data(spec: RunSpec, store: Store, clock: Clock) -> tuple[Dataset, SearchSpace]:
@@ -169,12 +170,6 @@ def open_problem(
     )
 
 
-def open_supernet(spec: RunSpec, space: SearchSpace, generator: torch.Generator) -> SuperNet:
-    """The shared weights that a search works on, freshly drawn, in the form its strategy wants."""
-    leaky, separate = spec.mode == "reference", spec.strategy in SEPARATE
-    return SuperNet(space, generator, leaky=leaky, separate=separate)
-
-
 def flips(data: DataChoice) -> bool:
     """Whether mirrored images keep their class: known of CIFAR-10 only, so only it is mirrored."""
     return data.source == "cifar10"
@@ -218,19 +213,3 @@ def restore(state: dict[str, Any], problem: Problem, strategy: Strategy) -> None
     problem.rng.setstate((version, tuple(internal), gauss))
     problem.generator.set_state(state["generator"])
     torch.set_rng_state(state["torch_rng"])
-
-
-def trained_supernet(store: Store, run_id: int) -> tuple[RunSpec, SuperNet]:
-    """A search's spec, and its shared weights as of the last checkpoint (classes: the data's)."""
-    run = store.run(run_id)
-    spec = run.spec
-    if not isinstance(spec, RunSpec):
-        raise RunError(f"run {run_id}: must be a search, got a {spec.kind} run.")
-    state, _ = load_checkpoint(store.run_folder(run_id), steps_written(store, run_id))
-    data = store.view(run_id).data
-    if state is None or data is None:
-        raise CheckpointError(f"run {run_id}: has no weights yet.", "Wait for its first epoch.")
-    space = spec.space.with_data(len(data.classes))
-    supernet = open_supernet(spec, space, torch.Generator())
-    supernet.load_state_dict(state["supernet"])
-    return spec, supernet

@@ -13,12 +13,20 @@ from typing import Any, ClassVar
 from engine import __version__
 from engine.errors import RunError
 from engine.front.limits import Limits, limits_from
-from engine.methods import DEFAULT, DEFAULT_FRONT, FRONTS, METHODS, require_method
+from engine.methods import (
+    DEFAULT,
+    DEFAULT_FRONT,
+    FRONTS,
+    METHODS,
+    require_method,
+    require_starting,
+)
 from engine.recipe import Recipe
-from engine.space import SearchSpace
+from engine.space import Arch, SearchSpace
 
 MAX_EPOCHS, MAX_THREADS, MAX_SEED = 10_000, 256, 2**31 - 1
 MAX_BATCHES = 1000
+MAX_RUN = 2**31 - 1
 MAX_SUBNETS, MAX_SEEDS = 100, 10  # a trust report trains every network with every seed
 MAX_BUDGET_S, MAX_CONTEST_SEEDS = 7 * 86400.0, 100
 
@@ -46,12 +54,25 @@ class DeviceChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """A trained network to start from: one architecture of search `run`."""
+
+    run: int
+    arch: str
+
+    def __post_init__(self) -> None:
+        _whole("start: run", self.run, 1, MAX_RUN)
+        if not isinstance(self.arch, str):
+            raise RunError(f"start: arch must be an architecture, got {self.arch!r}.")
+
+
+@dataclass(frozen=True, slots=True)
 class RunSpec:
     """A search: space, data, device and limit, strategy and its budget, seed, and our version.
 
     `mode` "" is the strategy's usual one; `front` says how the front is searched on the shared
     weights; without a `recipe`, the usual one for so many images is taken. `limits` come beside
-    that of latency.
+    that of latency. `start`: the network that a strategy which shrinks starts from.
     """
 
     kind: ClassVar[str] = "search"
@@ -67,6 +88,7 @@ class RunSpec:
     limits: Limits = field(default_factory=Limits)
     recipe: Recipe | None = None
     front: str = DEFAULT_FRONT
+    start: Start | None = None
     version: str = __version__
 
     def __post_init__(self) -> None:
@@ -78,6 +100,9 @@ class RunSpec:
         if self.front not in FRONTS:
             known = " or ".join(FRONTS)
             raise RunError(f"search of the front: must be {known}, got {self.front!r}.")
+        if self.start is not None:
+            require_starting(self.strategy)
+            self.space.require(Arch.parse(self.start.arch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,13 +261,17 @@ SPECS: dict[str, type[Spec]] = {
 }
 
 
+OPTIONAL: dict[str, type[Recipe | Start]] = {"recipe": Recipe, "start": Start}
+"""Parts of specs that may be null."""
+
+
 def to_json(spec: Spec) -> dict[str, Any]:
     """Plain JSON of any spec; `from_json(spec.kind, …)` is its inverse."""
     document = {f.name: getattr(spec, f.name) for f in fields(spec)}
     for name, value in document.items():
         if isinstance(value, SearchSpace):
             document[name] = value.to_json()
-        elif isinstance(value, DataChoice | DeviceChoice | Limits | Recipe):
+        elif isinstance(value, DataChoice | DeviceChoice | Limits | Recipe | Start):
             document[name] = asdict(value)
     return document
 
@@ -265,8 +294,7 @@ def from_json(kind: str, document: object) -> Spec:
             parts["limits"] = limits_from(parts["limits"])
         if "strategies" in parts:
             parts["strategies"] = tuple(parts["strategies"])
-        if parts.get("recipe") is not None:
-            parts["recipe"] = Recipe(**parts["recipe"])
+        parts |= {n: part(**parts[n]) for n, part in OPTIONAL.items() if parts.get(n) is not None}
         return SPECS[kind](**parts)
     except (TypeError, OverflowError) as error:
         raise RunError(f"{kind} spec: {error}.") from error

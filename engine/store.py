@@ -22,6 +22,7 @@ from sqlite_utils import Database
 from engine import events
 from engine.errors import RunError
 from engine.events import Event
+from engine.front.limits import Limits
 from engine.schema import migrations
 from engine.spec import Spec, from_json, to_json
 
@@ -291,7 +292,11 @@ class Store:
 
     def view(self, run_id: int) -> events.View:
         """All of a run's events, folded."""
-        return events.fold(self.events_after(run_id)[0])
+        return events.fold(self.events_after(run_id)[0], self.empty_view(run_id))
+
+    def empty_view(self, run_id: int) -> events.View:
+        """A view to fold the run's events into; of a search it knows the limits."""
+        return events.View(getattr(self.run(run_id).spec, "limits", Limits()))
 
     # -- latency ------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Training one architecture of a search: finetuning shared weights, or retraining from scratch."""
+"""Training one architecture of a search: finetuning what it left, or retraining from scratch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 
 from engine.batches import Split, load_splits
@@ -15,18 +15,17 @@ from engine.build import build
 from engine.clock import Clock
 from engine.cost import network_cost
 from engine.data import Dataset, prepare
-from engine.errors import CheckpointError, DataError
-from engine.events import Event, Finished, Resumed, Trained
+from engine.errors import DataError
+from engine.events import Event, Finished, Resumed, Trained, Warned
+from engine.inherit import WEIGHTS, Left, left_by, read_weights, trainings
 from engine.memory import images_at_once
 from engine.recipe import Recipe, recipe_for
-from engine.run import flips, trained_supernet
+from engine.run import flips
 from engine.space import Arch
 from engine.spec import RunSpec, Spec, TrainSpec
 from engine.store import Store
-from engine.supernet import SuperNet
 from engine.train import accuracy, fit, recalibrate_bn, use_threads
 
-WEIGHTS = "model.safetensors"
 FINETUNE_LR = 0.2  # of the recipe's: inherited weights are moved gently
 
 
@@ -35,23 +34,25 @@ def train(spec: Spec, store: Store, clock: Clock) -> Iterator[Event]:
     assert isinstance(spec, TrainSpec), spec
     yield Resumed(0)
     clock.enter("train")
-    search, supernet = trained_supernet(store, spec.run)
-    arch = supernet.space.require(Arch.parse(spec.arch))
-    most = images_at_once(supernet.space)
+    left = left_by(store, spec.run)
+    search, arch = left.spec, left.space.require(Arch.parse(spec.arch))
+    inherited = left.require(arch) if spec.mode == "finetune" else left.network(arch)
+    most = images_at_once(left.space)
     data = same_data(store, spec.run, search)
     recipe = search.recipe or recipe_for(len(data.splits["weights"]))
     splits = load_splits(data, flip=flips(search.data), most=most, recipe=recipe)
-    use_threads(network_cost(supernet.space, arch).macs)
+    use_threads(network_cost(left.space, arch).macs)
     torch.manual_seed(spec.seed)
     generator = torch.Generator().manual_seed(spec.seed)
-    network: nn.Module = supernet.subnet(arch)
-    recalibrate_bn(network, splits["weights"])
-    proxy = accuracy(network, splits["architecture"])
-    teacher = _teacher(supernet, splits["weights"]) if recipe.distill > 0.0 else None
+    proxy = None if inherited is None else _judged(inherited, splits)
+    teacher = _teacher(left, splits["weights"]) if recipe.distill > 0.0 else None
+    if teacher is None and recipe.distill > 0.0:
+        yield Warned(f"Run {spec.run} left no shared weights to teach: trained without a teacher.")
     if spec.mode == "finetune":
-        recipe = _gentler(recipe)
+        assert inherited is not None, "refused above"
+        network, recipe = inherited, _gentler(recipe)
     else:
-        network = build(supernet.space.layers(arch), generator)
+        network = build(left.space.layers(arch), generator)
     yield from fit(
         network,
         splits,
@@ -81,56 +82,49 @@ def same_data(store: Store, run_id: int, search: RunSpec) -> Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A network ready to be exported; `times_tested`: trainings of it that saw the test split."""
+    """A network ready to be exported; `times_tested`: trainings of it that saw the test split.
+
+    `shared`: what its search left are shared weights, not those of single networks.
+    """
 
     network: nn.Sequential
-    proxy_accuracy: float
+    proxy_accuracy: float | None
     trained: Trained | None
     times_tested: int
+    shared: bool = True
 
 
 def best_weights(store: Store, run_id: int, arch: Arch, splits: dict[str, Split]) -> Weights:
     """The network of `arch` with its most accurate weights (architecture split), batch norm ready.
 
-    The event is that of the training they come from; without one they are the shared weights,
-    `proxy` their accuracy.
+    The event is that of the training they come from; without one they are those that the search
+    left, `proxy` their accuracy. RunError if there are neither.
     """
-    _, supernet = trained_supernet(store, run_id)
-    network = supernet.subnet(supernet.space.require(arch))
-    recalibrate_bn(network, splits["weights"])
-    proxy = accuracy(network, splits["architecture"])
+    left = left_by(store, run_id)
     known = trainings(store, run_id, arch)
     event, path = max(known, key=lambda pair: pair[0].accuracy, default=(None, Path()))
-    if event is None or event.accuracy < proxy:
-        return Weights(network, proxy, None, len(known))
-    _load(network, path)
-    return Weights(network, proxy, event, len(known))
+    network = left.require(arch) if event is None else left.network(arch)
+    proxy = None if network is None else _judged(network, splits)
+    if event is not None and (proxy is None or proxy <= event.accuracy):
+        network = network or build(left.space.layers(arch))
+        read_weights(network, path)
+        return Weights(network, proxy, event, len(known), left.shared)
+    assert network is not None, "refused above"
+    return Weights(network, proxy, None, len(known), left.shared)
 
 
-def trainings(store: Store, run_id: int, arch: Arch) -> list[tuple[Trained, Path]]:
-    """Every finished training of `arch` in search `run_id`, with the file of its weights."""
-    return [
-        (event, store.run_folder(run.id) / WEIGHTS)
-        for run in store.runs(TrainSpec.kind)
-        if isinstance(run.spec, TrainSpec) and (run.spec.run, run.spec.arch) == (run_id, str(arch))
-        for event in store.view(run.id).trained
-    ]
+def _judged(network: nn.Module, splits: dict[str, Split]) -> float:
+    """Accuracy on the architecture split, once batch norm is recalibrated."""
+    recalibrate_bn(network, splits["weights"])
+    return accuracy(network, splits["architecture"])
 
 
-def _load(network: nn.Module, path: Path) -> None:
-    try:
-        network.load_state_dict(load_file(path))
-    except (OSError, RuntimeError, ValueError) as error:
-        raise CheckpointError(
-            f"{path.parent.name}/{path.name}: cannot be read: {str(error)[:120]}.",
-            "Train it again.",
-        ) from error
-    network.eval()
-
-
-def _teacher(supernet: SuperNet, split: Split) -> nn.Module:
-    """The largest network with the shared weights, ready to answer."""
-    network = supernet.subnet(supernet.space.largest())
+def _teacher(left: Left, split: Split) -> nn.Module | None:
+    """The largest network that was trained, ready to answer; None where no weights are shared."""
+    if not left.shared:
+        return None
+    start = left.spec.start
+    network = left.require(Arch.parse(start.arch) if start else left.space.largest())
     recalibrate_bn(network, split)
     return network
 

@@ -234,7 +234,10 @@ def run_view(workspace: Workspace, run_id: int) -> View:
     """The run's events folded so far; only new ones are read. Shared: not to be changed."""
     reading = _reading(str(workspace.folder.resolve()), run_id, id(workspace.store))
     with reading.lock:
+        begun = reading.cursor > 0
         new, reading.cursor = workspace.store.events_after(run_id, reading.cursor)
+        if new and not begun:
+            reading.grown = workspace.store.empty_view(run_id)
         if new:
             reading.grown = fold(new, reading.grown)
             reading.shown = _copy(reading.grown)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from engine.devices import open_device
@@ -17,14 +19,33 @@ from engine.events import (
 )
 from engine.spec import CompareSpec, DataChoice, DeviceChoice, RunSpec, Spec, TrainSpec
 from engine.store import Store
-from tests.problems import macs_latency, toy_space
+from engine.strategies import STRATEGIES
+from tests.problems import macs_latency, toy_problem, toy_space
 
 SPACE = toy_space()
 LATENCY = macs_latency(SPACE)
 LIMIT = (LATENCY.fastest_ms + LATENCY.slowest_ms) / 2
-WORTH = {"one_shot": 0.90, "random_search": 0.80}
-EPOCH_S = {"one_shot": 3.0, "random_search": 1.0}
+WORTH = {"one_shot": 0.90, "random_search": 0.80}  # of a pick trained alone; of others 0.85
+EPOCH_S = {"one_shot": 3.0, "random_search": 0.3, "fbnet": 0.8, "proxyless": 0.6, "mnasnet": 0.5}
+USUAL_S = 0.4  # of an epoch of the others
+PHASE_S = {"front": 2.0, "draw": 2.0, "judge": 4.0, "screen": 3.0, "adapt": 1.5}  # of one step
 PEAK = 5_000_000
+
+
+@cache
+def plan(strategy: str, epochs: int) -> tuple[str, ...]:
+    """Phase of every step, as the strategy itself calls them."""
+    real = STRATEGIES[strategy](toy_problem(strategy=strategy, epochs=epochs))
+    return tuple(real.phase(step) for step in range(real.steps))
+
+
+def seconds_of(strategy: str, epochs: int) -> float:
+    """What a made-up search costs before its front is measured."""
+    return sum(_step_s(strategy, phase) for phase in plan(strategy, epochs))
+
+
+def _step_s(strategy: str, phase: str) -> float:
+    return PHASE_S.get(phase, EPOCH_S.get(strategy, USUAL_S))
 
 
 def contest(**changes: object) -> CompareSpec:
@@ -67,22 +88,23 @@ class Fake:
 
     def _search(self, number: int, spec: RunSpec) -> None:
         self._tell(number, 7.0, Resumed(0), DataReady("toy", "0", ("a", "b", "c"), {}))
-        for step in range(1, spec.epochs + 1):
-            self._tell(number, EPOCH_S[spec.strategy], Progress(step, spec.epochs + 3, "train"))
         fast = LATENCY.fastest(SPACE)
         ms = LATENCY.predict(fast)
-        self._tell(number, 2.0, Evaluated(str(fast), 0.7, ms, 1, 1))
-        for step in (1, 2):
-            self._tell(number, 0.5, Progress(spec.epochs + step, spec.epochs + 3, "front"))
+        steps = plan(spec.strategy, spec.epochs)
+        for step, phase in enumerate(steps, 1):
+            if step == len(steps):
+                self._tell(number, 0.0, Evaluated(str(fast), 0.7, ms, 1, 1))
+            seconds = _step_s(spec.strategy, phase)
+            self._tell(number, seconds, Progress(step, len(steps) + 1, phase))
         self._tell(number, 30.0, Measured(str(fast), ms, ms, ms, 9, (ms,)))
-        self._tell(number, 0.0, Progress(spec.epochs + 3, spec.epochs + 3, "measure"))
+        self._tell(number, 0.0, Progress(len(steps) + 1, len(steps) + 1, "measure"))
         self._tell(number, 0.0, Finished("budget used", 1.0))
 
     def _train(self, number: int, spec: TrainSpec) -> None:
         host = self.store.run(spec.run).spec
         assert isinstance(host, RunSpec)
         picked = spec.arch == str(LATENCY.fastest(SPACE))
-        worth = WORTH[host.strategy] if picked else 0.75 + 0.01 * (spec.seed % 3)
+        worth = WORTH.get(host.strategy, 0.85) if picked else 0.75 + 0.01 * (spec.seed % 3)
         bonus = 0.05 if spec.mode == "finetune" else 0.0
         worth += bonus + 0.001 * spec.seed
         self._tell(number, 1.0, Trained(spec.arch, spec.mode, 0.5, worth, worth, 1.0))

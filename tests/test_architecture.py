@@ -36,7 +36,7 @@ TORCH_FREE = (
         *("front.predictor", "front.linas", "front.evolution", "front.new_front"),
         *("trust.figures", "trust.plan", "trust.verdict", "trust.checks"),
         *("explain.why", "explain.knobs", "explain.regression", "explain.shrink"),
-        *("contest.compare", "contest.job", "contest.time"),
+        *("contest.compare", "contest.job", "contest.time", "contest.budget", "contest.report"),
     ),
     *("workspace", "store", "spec", "events", "errors", "reader", "cli.main", "worker", "data"),
 )

@@ -24,7 +24,11 @@ Document = dict[str, Any]
 @click.option("--space", required=True, metavar="PRESET|FILE.json", help="What may vary.")
 @click.option("--data", required=True, metavar="digits|cifar10[=PATH]|PATH", help="The images.")
 @click.option(
-    "--strategies", default="all", show_default=True, metavar="all|A,B", help="Which to compare."
+    "--strategies",
+    default="all",
+    show_default=True,
+    metavar="all|A,B",
+    help="Which to compare; random_search is part of every comparison.",
 )
 @click.option("--seeds", default=3, show_default=True, type=int, help="Searches of each.")
 @click.option("--latency-ms", "limit", type=float, help="Limit in ms; the median if not given.")
@@ -103,15 +107,16 @@ def _median(workspace: Workspace, base: CompareSpec) -> float:
 
 
 def text(found: Document) -> str:
-    """The table, then what the columns mean."""
-    names = ("", "epochs", "s", "MB", "hypervolume", "finetuned", "alone", "RI %")
+    """The table, who wins by which rule, what was not equal, then what the columns mean."""
+    names = ("", "epochs", "s", "MB", "hypervolume", "picks", "finetuned", "alone", "RI %")
     rows = [
         (
             one["strategy"],
             str(one["epochs"]),
             f"{one['seconds']:.0f}",
             f"{one['peak_bytes'] / 1e6:.0f}",
-            _pair(one["hypervolume"], 1),
+            _pair(one["hypervolume"], 1) + ("" if one["shared"] else " *"),
+            f"{one['picks']}/{one['seeds']}",
             _pair(one["finetuned"], 100),
             _pair(one["retrained"], 100),
             _pair(one["ri"] and {"mean": one["ri"]["value"], "error": one["ri"]["error"]}, 100),
@@ -119,17 +124,26 @@ def text(found: Document) -> str:
         for one in found["strategies"]
     ]
     base = found["random"]
+    sure = [one["strategy"] for one in found["strategies"] if one["ri"] and one["ri"]["real"]]
+    marked = any(not one["shared"] for one in found["strategies"])
     return "\n".join(
         (
             f"{found['space']} on {found['data']}, limit {found['limit_ms']:g} ms, {found['seeds']}"
             f" seeds, {found['budget_s']:g} s each",
             "",
             output.columns([names, *rows]),
+            *(["* of short trainings alone"] if marked else []),
+            "",
+            found["winner"]["says"],
+            f"rule: {found['winner']['rule']}",
+            *found["remarks"],
             "",
             f"random networks alone: {100 * base['accuracy']:.2f} ± {100 * base['deviation']:.2f} %"
-            f" over {base['networks']} of the same latencies",
-            "hypervolume: of proxies, up to the slowest network and error 1; finetuned, alone:"
-            " test accuracy in %; ± standard errors",
+            f" over {base['networks']} of the same latencies; better than these (95 %):"
+            f" {', '.join(sure) or 'none'}",
+            "s: training and judging; hypervolume: of proxies, up to the slowest network and error"
+            " 1; picks: seeds with a network within the limit; finetuned, alone: their test"
+            " accuracy in %; ± standard errors, by the deviation between seeds of all strategies",
         )
     )
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from engine.cli.output import columns, point
 from engine.cli.runs import Done
 from engine.devices import open_device
 from engine.errors import RunError
-from engine.front.limits import Limits
+from engine.front.limits import UNITS, Limits, told
 from engine.front.new_front import Wish, new_front
 from engine.latency import LatencyModel, load_model, require_feasible
 from engine.space import Arch, SearchSpace
@@ -28,7 +28,7 @@ def wish(
     bans: Iterable[str] = (),
     like: str = "",
 ) -> Wish:
-    """What the options ask for; the search's own latency limit where they name none."""
+    """What the options ask for; the search's own limits where they name none."""
     limit = done.search.latency_limit_ms if limit_ms is None else limit_ms
     if not (math.isfinite(limit) and limit > 0):
         raise RunError(f"latency limit: must be above 0 ms, got {limit}.")
@@ -40,7 +40,8 @@ def wish(
             raise RunError(f"ban: must name a layer among {', '.join(slots)}, got {name!r}.")
         kept.append((name, tuple(op for op in slots[name] if op not in ops)))
     near = space.require(Arch.parse(like)) if like else None
-    return Wish(limit, limits, tuple(kept), near)
+    asked = replace(done.search.limits, **limits.asked())
+    return Wish(limit, asked, tuple(kept), near)
 
 
 def _parts(what: str, text: str) -> tuple[str, tuple[str, ...]]:
@@ -91,9 +92,11 @@ def _latency(done: Done, space: SearchSpace) -> LatencyModel:
 
 def text(document: Document) -> str:
     """The new front in words: what was evaluated, then what is only foreseen."""
+    limits: dict[str, int] = document["limits"]
     head = [
         ("run", str(document["run"])),
         ("limit", f"{document['limit_ms']:g} ms"),
+        *((UNITS[name][0], f"at most {told(name, most)}") for name, most in limits.items()),
         ("took", f"{document['seconds']:.2f} s, nothing was trained"),
     ]
     names = ("predicted ms", "proxy acc.", "architecture")

@@ -24,6 +24,7 @@ import engine
 from engine.cli import front as fronts
 from engine.cli import output, runs
 from engine.cli import studio as server
+from engine.cli.asked import asked, begun
 from engine.cli.compare import command as compare
 from engine.cli.trust import trust
 from engine.cli.why import why
@@ -33,7 +34,7 @@ from engine.front.limits import UNITS, Limits
 from engine.methods import DEFAULT, DEFAULT_FRONT, FRONTS, METHODS
 from engine.presets import figures, load_space, names, summary
 from engine.recipe import Recipe, with_usual_lr
-from engine.spec import DeviceChoice, ExportSpec, ProfileSpec, RunSpec, TrainSpec
+from engine.spec import DeviceChoice, ExportSpec, ProfileSpec, TrainSpec
 
 LIMITED = {name: unit for name, unit in UNITS.items() if name != "latency_ms"}
 
@@ -120,18 +121,12 @@ def profile(
 
 @cli.command()
 @workspace_option
-@space_option
-@click.option("--data", required=True, metavar="digits|cifar10[=PATH]|PATH", help="The images.")
-@device_option
+@click.option("--space", metavar="PRESET|FILE.json", help="What may vary.")
+@click.option("--data", metavar="digits|cifar10[=PATH]|PATH", help="The images.")
+@click.option("--device", show_default="local", help="What latency is measured on.")
 @click.option("--latency-ms", "limit", required=True, type=float, help="Latency limit in ms.")
-@threads_option
-@click.option(
-    "--strategy",
-    default=DEFAULT,
-    show_default=True,
-    metavar="|".join(METHODS),
-    help="How to search.",
-)
+@click.option("--threads", show_default="1", type=click.IntRange(1, 256), help="Threads it uses.")
+@click.option("--strategy", show_default=DEFAULT, metavar="|".join(METHODS), help="How to search.")
 @click.option("--mode", default="", help="A mode of the strategy; its usual one if not given.")
 @click.option(
     "--front-by",
@@ -143,39 +138,45 @@ def profile(
 @limit_options
 @click.option("--recipe", default="", metavar="JSON", help='As {"lr": 0.05, "mixup": 0.2}.')
 @epochs_option
-@click.option("--seed", default=0, show_default=True, type=int, help="Seed of all randomness.")
+@click.option("--seed", show_default="0", type=int, help="Seed of all randomness.")
+@click.option(
+    "--start",
+    type=click.IntRange(min=1),
+    metavar="RUN",
+    help="Start from a network of this search (netadapt); what is not given is as there.",
+)
+@click.option("--arch", default="", metavar="ARCH|best", help="The network to start from.")
 @json_option
 def search(  # noqa: PLR0913 - one parameter per option
     folder: Path,
-    space: str,
-    data: str,
-    device: str,
+    space: str | None,
+    data: str | None,
+    device: str | None,
     limit: float,
-    threads: int,
-    strategy: str,
-    mode: str,
-    front_by: str,
+    threads: int | None,
     recipe: str,
-    epochs: int | None,
-    seed: int,
+    front_by: str,
+    start: int | None,
+    arch: str,
     as_json: bool,
-    **limits: int | None,
+    **told: Any,
 ) -> None:
     """Search under a latency limit; prints the front and the best architecture within the limit."""
     from engine.data import parse_choice
 
-    choices = load_space(space)[0], parse_choice(data), chosen_device(device, threads)
-    spec = RunSpec(
-        *choices,
-        limit,
-        strategy=strategy,
-        mode=mode,
-        seed=seed,
-        limits=Limits(**limits),
-        recipe=recipe_of(recipe),
-        front=front_by,
-    )
-    spec = spec if epochs is None else replace(spec, epochs=epochs)
+    base = begun(folder, start, arch, limit_ms=limit)
+    usual = base.device if base else DeviceChoice()
+    limits = Limits(**{name: told.pop(name) for name in LIMITED})
+    found: dict[str, Any] = {
+        "space": load_space(space)[0] if space else None,
+        "data": parse_choice(data) if data else None,
+        "device": chosen_device(device or usual.name, threads or usual.threads),
+        "latency_limit_ms": limit,
+        "limits": limits if limits.asked() else None,
+        "recipe": recipe_of(recipe),
+        "front": front_by,
+    }
+    spec = asked(folder, base, found | told)
     done = runs.start(runs.opened(folder), spec)
     output.show(output.search(done), output.search_text, as_json)
 
@@ -209,7 +210,10 @@ def front(
     as_json: bool,
     **limits: int | None,
 ) -> None:
-    """Print what a search has found so far, or the new front of other wishes, without training."""
+    """Print what a search has found so far, or the new front of other wishes, without training.
+
+    Limits that are not given stay those of the search.
+    """
     done = runs.searched(runs.existing(folder), run)
     asked = Limits(**limits)
     if limit is None and not (pins or bans or like or asked.asked()):

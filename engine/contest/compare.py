@@ -1,11 +1,13 @@
 """Strategies side by side: the same cost for each, the same trainings after, one table; no torch.
 
-For every seed each strategy searches with about the same seconds of training and judging (a pilot
-run tells what its epochs cost). Its pick, the most accurate network measured within the limit, is
-then finetuned from its own shared weights, and trained from scratch, with one recipe for all.
-Random networks of the picks' latencies are trained from scratch in the same way: what a pick gains
-over them is the relative improvement (Yang, Esperança, Carlucci 2020). What is to be done is asked
-for step by step; every step is a run of the workspace, which others carry out (`compare_job`).
+For every seed each strategy searches with about the same seconds of training and judging; two
+pilots, a short one and one of about half the budget, tell what its epochs cost (`budget`). Its
+pick, the most accurate network measured within the limit, is then finetuned from its own shared
+weights, and trained from scratch, with one recipe for all. Random networks of the picks' latencies
+are trained from scratch in the same way: what a pick gains over them is the relative improvement
+(Yang, Esperança, Carlucci 2020). Random search is always part of it, since a strategy that does not
+beat it is worth nothing. Who wins is said by the rule in `report`. What is to be done is asked for
+step by step; every step is a run of the workspace, which others carry out (`job`).
 """
 
 from __future__ import annotations
@@ -16,8 +18,10 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from engine.contest import budget
+from engine.contest.report import Entry, remarks, rows, shown, winner
 from engine.devices import open_device
-from engine.events import Progress, View
+from engine.events import View
 from engine.front.evolution import move_to
 from engine.latency import LatencyModel, load_model
 from engine.methods import METHODS
@@ -25,14 +29,15 @@ from engine.pareto import hypervolume
 from engine.space import SearchSpace
 from engine.spec import CompareSpec, RunSpec, Spec, TrainSpec
 from engine.store import Store
-from engine.trust.figures import improvement
 from engine.trust.plan import picked
 
 PILOT_EPOCHS, PILOT_SEED = 4, 10_007
+PILOTS = ("pilot", "long pilot")
 WINDOW = (0.85, 1.0)  # of the limit: where the random networks of the baseline lie
 RANDOM = 8
-GENERATIONS, PER_GENERATION = 10, 4  # as in the front phase: one for four epochs, ten at most
 PICKED = ("finetune", "retrain")
+BASELINE = "random_search"
+ALWAYS = f"{METHODS[BASELINE].title} is part of every comparison, asked for or not."
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,30 +56,20 @@ Steps = Generator[Step, Done, dict[str, Any]]
 Runner = Callable[[Spec, str], Done]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One search of the contest and what became of its pick; accuracies are those of tests."""
-
-    strategy: str
-    seed: int
-    run: int
-    epochs: int
-    seconds: float
-    peak_bytes: int
-    hypervolume: float
-    pick: str | None
-    pick_ms: float | None
-    finetuned: float | None
-    retrained: float | None
+def entrants(contest: CompareSpec) -> tuple[str, ...]:
+    """The strategies that are compared: those asked for, and random search if it is not there."""
+    return tuple(dict.fromkeys((*contest.strategies, BASELINE)))
 
 
 def phases(contest: CompareSpec) -> list[str]:
-    """What kind each step is: pilot, search, finetune, retrain or baseline; no pick, no training.
+    """What kind each step is, in order: pilots, then search, finetune, retrain, then baseline.
 
-    Steps that turn out not to be needed are left out, and the others keep their place.
+    Steps that turn out not to be needed are left out (no pick, no training), and the others keep
+    their place.
     """
-    each = ["search", *PICKED] * (contest.seeds * len(contest.strategies))
-    return ["pilot"] * len(contest.strategies) + each + ["baseline"] * RANDOM
+    count = len(entrants(contest))
+    each = ["search", *PICKED] * (contest.seeds * count)
+    return [*PILOTS * count, *each, *["baseline"] * RANDOM]
 
 
 def compare(contest: CompareSpec, store: Store, run: Runner) -> dict[str, Any]:
@@ -90,20 +85,21 @@ def compare(contest: CompareSpec, store: Store, run: Runner) -> dict[str, Any]:
 
 def contest_steps(contest: CompareSpec, store: Store) -> Steps:
     """Asks for one run after the other, is sent what became of each; returns the report."""
+    names = entrants(contest)
     epochs = {}
-    for number, name in enumerate(contest.strategies):
-        epochs[name] = yield from _affordable(contest, name, store, number)
+    for i, name in enumerate(names):
+        epochs[name] = yield from _affordable(contest, name, store, number=len(PILOTS) * i)
     entries: list[Entry] = []
     for seed in range(contest.seeds):
-        for name in contest.strategies:
-            number = len(contest.strategies) + 3 * len(entries)
-            spec = _search(contest, name, epochs[name], seed)
+        for name in names:
+            number = len(PILOTS) * len(names) + 3 * len(entries)
+            spec = _search(contest, name, epochs[name], seed=seed)
             entries.append((yield from _entry(contest, spec, store, number=number)))
     baseline = yield from _baseline(contest, entries, store)
     return _report(contest, entries, baseline, _latency(contest, store, entries[0].run))
 
 
-def _search(contest: CompareSpec, name: str, epochs: int, seed: int) -> RunSpec:
+def _search(contest: CompareSpec, name: str, epochs: int, *, seed: int) -> RunSpec:
     return RunSpec(
         space=contest.space,
         data=contest.data,
@@ -116,12 +112,11 @@ def _search(contest: CompareSpec, name: str, epochs: int, seed: int) -> RunSpec:
     )
 
 
-# -- what it came to -------------------------------------------------------------------------------
-
-
 def _report(
     contest: CompareSpec, entries: Sequence[Entry], baseline: Sequence[float], latency: LatencyModel
 ) -> dict[str, Any]:
+    found = rows(entries, baseline)
+    added = [] if BASELINE in contest.strategies else [ALWAYS]
     return {
         "space": contest.space.name,
         "data": str(contest.data),
@@ -135,83 +130,32 @@ def _report(
             "accuracy": statistics.fmean(baseline),
             "deviation": statistics.stdev(baseline) if len(baseline) > 1 else 0.0,
         },
-        "strategies": [_row(name, entries, baseline) for name in contest.strategies],
-        "runs": [_shown(entry) for entry in entries],
+        "strategies": found,
+        "winner": winner(found),
+        "remarks": [*remarks(found, contest.budget_s), *added],
+        "runs": [shown(entry) for entry in entries],
     }
-
-
-def _row(name: str, entries: Sequence[Entry], baseline: Sequence[float]) -> dict[str, Any]:
-    """One strategy in means over its seeds."""
-    own = [entry for entry in entries if entry.strategy == name]
-    tuned = [e.finetuned for e in own if e.finetuned is not None]
-    alone = [e.retrained for e in own if e.retrained is not None]
-    gain = improvement(alone, baseline) if len(alone) > 1 else None
-    return {
-        "strategy": name,
-        "mode": next(iter(METHODS[name].modes)),
-        "epochs": own[0].epochs,
-        "seconds": statistics.fmean(e.seconds for e in own),
-        "peak_bytes": max(e.peak_bytes for e in own),
-        "hypervolume": _spread([e.hypervolume for e in own]),
-        "picks": len(tuned),
-        "finetuned": _spread(tuned),
-        "retrained": _spread(alone),
-        "ri": None if gain is None else {"value": gain.ri, "error": gain.se},
-    }
-
-
-def _spread(values: Sequence[float]) -> dict[str, float] | None:
-    """Mean and standard error; None for none."""
-    if not values:
-        return None
-    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-    return {"mean": statistics.fmean(values), "error": deviation / len(values) ** 0.5}
-
-
-def _shown(entry: Entry) -> dict[str, Any]:
-    return {name: getattr(entry, name) for name in Entry.__slots__}
 
 
 # -- one search ------------------------------------------------------------------------------------
 
 
 def _affordable(
-    contest: CompareSpec, name: str, store: Store, number: int
+    contest: CompareSpec, name: str, store: Store, *, number: int
 ) -> Generator[Step, Done, int]:
-    """Epochs that fit into the budget, by what a short pilot run took."""
-    spec = replace(_search(contest, name, PILOT_EPOCHS, PILOT_SEED), front="evolution")
-    run, _ = yield Step(spec, f"{METHODS[name].title}: a pilot for its cost", number)
-    training, front, generations = _costs(store, run)
-    per_epoch = training / PILOT_EPOCHS
-    per_generation = front / max(1, generations)
-    epochs = 3
-    while epochs < 10_000:
-        after = min(GENERATIONS, max(2, (epochs + 1) // PER_GENERATION))
-        wanted = (epochs + 1) * per_epoch + (after * per_generation if generations else 0.0)
-        if wanted > contest.budget_s:
-            break
-        epochs += 1
-    return epochs
-
-
-def _costs(store: Store, number: int) -> tuple[float, float, int]:
-    """Seconds of a run before its front phase, seconds in it, and how many steps that had."""
-    before = front = 0.0
-    steps, last = 0, None
-    for at, event in store.timed(number):
-        if last is not None and isinstance(event, Progress) and event.phase != "measure":
-            if event.phase == "front":
-                front, steps = front + at - last, steps + 1
-            else:
-                before += at - last
-        if isinstance(event, Progress) or last is None or _opening(event):
-            last = at
-    return before, front, steps
-
-
-def _opening(event: object) -> bool:
-    """Whether an event belongs to what comes before the first step."""
-    return type(event).__name__ in ("Resumed", "DataReady", "Calibrated")
+    """Epochs that fit into the budget, by what two pilots of different length took."""
+    title, short = METHODS[name].title, PILOT_EPOCHS
+    spec = _search(contest, name, short, seed=PILOT_SEED)
+    run, _ = yield Step(spec, f"{title}: a pilot for its cost", number)
+    cost = budget.cost_of(store.timed(run))
+    if cost.seconds > contest.budget_s:
+        return budget.FEWEST  # the one choice that is left, whatever a longer pilot would say
+    half = budget.price_of(short, cost).epochs(contest.budget_s / 2)
+    long = max(2 * short, half)
+    spec = replace(spec, epochs=long)
+    run, _ = yield Step(spec, f"{title}: a longer pilot for its cost", number + 1)
+    known = (short, cost), (long, budget.cost_of(store.timed(run)))
+    return budget.price_by(*known).epochs(contest.budget_s)
 
 
 def _entry(
@@ -220,7 +164,6 @@ def _entry(
     about = f"{METHODS[spec.strategy].title}, seed {spec.seed}"
     run, peak = yield Step(spec, f"{about}: searching", number)
     view = store.view(run)
-    training, front, _ = _costs(store, run)
     pick = picked(view, spec.latency_limit_ms)
     tuned = alone = None
     if pick is not None:
@@ -235,7 +178,7 @@ def _entry(
         seed=spec.seed,
         run=run,
         epochs=spec.epochs,
-        seconds=training + front,
+        seconds=budget.cost_of(store.timed(run)).seconds,
         peak_bytes=peak,
         hypervolume=_area(view, _latency(contest, store, run)),
         pick=pick,

@@ -91,11 +91,9 @@ class Parts:
         run_id = self._opened(step, same)
         yield from self._announced(run_id, step)
         began = self.clock.seconds()
-        peak = self._work(run_id, step)
+        self._work(run_id, step)
         self.timing.took(step.number, self.clock.seconds() - began)
-        peaks = self.store.document(PEAKS) or {}
-        self.store.save(PEAKS, {**peaks, str(run_id): peak})
-        return run_id, peak
+        return run_id, self._peak(run_id)
 
     def _learn(self, run_id: int, step: Step) -> None:
         """Keeps in mind what a finished run took, for the time that others will take."""
@@ -112,6 +110,12 @@ class Parts:
     def _peak(self, run_id: int) -> int:
         return int((self.store.document(PEAKS) or {}).get(str(run_id), 0))
 
+    def remember(self, run_id: int, peak: int) -> None:
+        """Keeps the most bytes that any process of a run took, whatever becomes of this one."""
+        if peak > self._peak(run_id):
+            peaks = self.store.document(PEAKS) or {}
+            self.store.save(PEAKS, {**peaks, str(run_id): peak})
+
     def _opened(self, step: Step, same: list[int]) -> int:
         """A waiting run: one that was cut off, ready to go on, or a new one."""
         for number in same:
@@ -122,17 +126,16 @@ class Parts:
         self.known.insert(0, (run_id, step.spec))
         return run_id
 
-    def _work(self, run_id: int, step: Step) -> int:
-        """Most bytes that the run's process took; RunError if it did not finish.
+    def _work(self, run_id: int, step: Step) -> None:
+        """Starts the run's process until the run is finished; RunError if it ends before.
 
         A pause ends the process as a stop does, so that no seconds of the run are those of waiting.
         """
-        most, began = 0, self.clock.seconds()
+        began = self.clock.seconds()
         while True:
-            code, peak = self._attempt(run_id, step, began)
-            most = max(most, peak)
+            code = self._attempt(run_id, step, began)
             if self.store.run(run_id).state == "finished":
-                return most
+                return
             if self.store.wanted(self.clock.run_id) == "running":
                 raise _unfinished(self.store, run_id, code)
             self._tell(step, began)  # waits as long as the comparison is paused, or ends it
@@ -142,8 +145,8 @@ class Parts:
         status = self.timing.status(step, self.clock.seconds() - began)
         self.clock.tell(status, force=True)
 
-    def _attempt(self, run_id: int, step: Step, began: float) -> Done:
-        """Exit code and peak memory of one process; it is ended once anything else is wanted."""
+    def _attempt(self, run_id: int, step: Step, began: float) -> int:
+        """Exit code of one process; it is ended once anything else is wanted."""
         with _log(self.store, run_id) as log:
             command = [sys.executable, "-m", "engine.worker", str(self.store.path.resolve())]
             worker = subprocess.Popen(
@@ -160,7 +163,8 @@ class Parts:
                 ended = _reaped(worker, POLL_S)
         finally:
             ended = ended or _ended(worker)
-        return ended
+            self.remember(run_id, ended[1])  # also where this process is about to stop
+        return ended[0]
 
 
 def _log(store: Store, run_id: int) -> IO[bytes]:

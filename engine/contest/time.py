@@ -22,7 +22,9 @@ class Timing:
         training = spec.epochs * epoch_s + STARTING_S
         self.guess = dict.fromkeys(TRAININGS, training)
         pilot = min(PILOT_S, spec.budget_s) + STARTING_S
-        self.guess |= {"pilot": pilot, "search": spec.budget_s + STARTING_S + MEASURING_S}
+        around = STARTING_S + MEASURING_S
+        self.guess |= {"pilot": pilot, "search": spec.budget_s + around}
+        self.guess["long pilot"] = spec.budget_s / 2 + around
         self.epochs = spec.epochs
 
     def took(self, number: int, seconds: float) -> None:

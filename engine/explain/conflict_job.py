@@ -15,9 +15,10 @@ from engine.clock import Clock
 from engine.cost import network_cost
 from engine.events import Event, Finished, Progress, Resumed
 from engine.explain.conflicts import conflicts_of, contested, some_batches
+from engine.inherit import trained_supernet
 from engine.memory import images_at_once, require_memory
 from engine.recipe import recipe_for
-from engine.run import flips, trained_supernet
+from engine.run import flips
 from engine.spec import ConflictSpec, Spec
 from engine.store import Store
 from engine.train import use_threads
@@ -27,12 +28,15 @@ PHASE = "conflicts"
 
 
 def conflicts(spec: Spec, store: Store, clock: Clock) -> Iterator[Event]:
-    """Tells, for every place with a choice, which of its ops pull the shared weights apart."""
+    """Tells, for every place with a choice, which of its ops pull the shared weights apart.
+
+    RunError for a search that trained only some networks, or each alone.
+    """
     assert isinstance(spec, ConflictSpec), spec
     start = store.view(clock.run_id).step
     yield Resumed(start)
     clock.enter(PHASE)
-    search, supernet = trained_supernet(store, spec.run)
+    search, supernet = trained_supernet(store, spec.run, every=True)
     space = supernet.space
     data = same_data(store, spec.run, search)
     recipe = search.recipe or recipe_for(len(data.splits["weights"]))

@@ -11,10 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.front.filter import additive
+from engine.front.tables import additive, peaks
 from engine.latency import LatencyModel
 from engine.space import Arch, SearchSpace
-from engine.stage import SKIP, op_cost
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -45,17 +44,8 @@ class Encoder:
             self._hot.append(hot)
         self._index = [{value: k for k, value in enumerate(g.values)} for g in self.genes]
         self._sums = {name: additive(space, name, latency) for name in TOTALS}
-        self._peaks = [self._peak(g.slots, g.values) for g in self.genes]
+        self._peaks = [np.array(most) for most in peaks(space)]
         self._ends = {name: self._range(name) for name in TOTALS}
-
-    def _peak(self, at: Sequence[int], values: Sequence[tuple[str, ...]]) -> Ints:
-        slots = self.space.slots()
-
-        def most(value: tuple[str, ...]) -> int:
-            kept = ((slots[i].place, op) for i, op in zip(at, value, strict=True) if op != SKIP)
-            return max((op_cost(place, op).peak_bytes for place, op in kept), default=0)
-
-        return np.array([most(value) for value in values])
 
     def _range(self, name: str) -> tuple[float, float]:
         constant, tables = self._sums[name]
@@ -81,7 +71,9 @@ class Encoder:
         return Arch(tuple(op for part in parts for op in part))
 
     def total(self, name: str, at: Ints) -> Floats:
-        """Predicted ms, parameters or MACs of each row: (n,)."""
+        """Predicted ms, parameters, MACs or bytes of the ONNX file of each row: (n,)."""
+        if name not in self._sums:  # files take a moment
+            self._sums[name] = additive(self.space, name, self.latency)
         constant, tables = self._sums[name]
         found = np.full(len(at), constant)
         for gene, table in enumerate(tables):
@@ -91,8 +83,8 @@ class Encoder:
     def peak_bytes(self, at: Ints) -> Floats:
         """Peak bytes of each row's searched layers: (n,)."""
         found = np.zeros(len(at))
-        for gene, peaks in enumerate(self._peaks):
-            np.maximum(found, peaks[at[:, gene]], out=found)
+        for gene, table in enumerate(self._peaks):
+            np.maximum(found, table[at[:, gene]], out=found)
         return found
 
     def features(self, at: Ints) -> Floats:

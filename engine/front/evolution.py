@@ -56,7 +56,7 @@ class Evolution:
                 child = self._child(elite, finalists, rng)
                 if child in self.told or child in asked:
                     continue
-                if self.filter.admits(child, slack=self.filter.slack):
+                if self.filter.keeps(child, slack=self.filter.slack):
                     asked.append(child)
                     break
         return asked
@@ -92,6 +92,7 @@ class Evolution:
             top = max(self.latency.fastest_ms, min(1.15 * self.limit_ms, self.latency.slowest_ms))
             pool, target = elite, rng.uniform(self.latency.fastest_ms, top)
         child = self._offspring(pool, rng)
+        self.filter.admits(child)  # counted as it was drawn: moved, next to all are admitted
         return self.filter.fit(move_to(self.space, self.latency, child, target, rng), rng)
 
     def _offspring(self, pool: list[Arch], rng: random.Random) -> Arch:

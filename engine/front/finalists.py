@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 
 from engine.build import arrays
 from engine.devices import STANDARD, Device, Samples
 from engine.devices.calm import measure_calmly, too_slow
-from engine.events import Candidate, Measured, View, Warned
+from engine.events import Measured, View, Warned
 from engine.graph import to_onnx
 from engine.space import Arch
 from engine.store import Progressing
@@ -21,14 +22,18 @@ CONFIRMATIONS = 6  # further rounds for the pick at most; a pick that fails one 
 
 
 def finalists(view: View, limit_ms: float) -> list[str]:
-    """Architectures to measure: front members up to the limit, and the best of those near it."""
+    """Architectures to measure: front members up to the limit, and the best of those near it.
+
+    None of them is above another limit of the search; empty where all that were evaluated are.
+    """
     low, high = NEAR[0] * limit_ms, NEAR[1] * limit_ms
     front = [c for c in view.front() if c.predicted_ms <= limit_ms]
-    near = [c for c in view.fresh() if low <= c.predicted_ms <= high]
+    admitted = view.admitted()
+    near = [c for c in admitted if low <= c.predicted_ms <= high]
     near.sort(key=lambda c: (-c.proxy_accuracy, -c.predicted_ms, c.arch))
     ordered = dict.fromkeys(c.arch for c in (*near[: MOST // 2], *reversed(front), *near))
-    if not ordered and view.fresh():  # a limit so tight that only the fastest may meet it
-        ordered = {min(view.fresh(), key=lambda c: (c.predicted_ms, c.arch)).arch: None}
+    if not ordered and admitted:  # a limit so tight that only the fastest may meet it
+        ordered = {min(admitted, key=lambda c: (c.predicted_ms, c.arch)).arch: None}
     return list(ordered)[:MOST]
 
 
@@ -44,6 +49,9 @@ def measure_finalists(
     """Measures finalists in turn with each other, then the pick again until it is confirmed."""
     known: dict[str, Measured] = {}
     names = finalists(view, limit_ms)
+    if not names:
+        yield Warned("No network that was evaluated keeps all limits: none was measured.")
+        return
     files = [onnx_of(supernet, Arch.parse(name)) for name in names]
     results = measure_calmly(
         device,
@@ -82,12 +90,8 @@ def onnx_of(supernet: SuperNet, arch: Arch) -> bytes:
 
 
 def _pick(view: View, known: dict[str, Measured], limit_ms: float) -> str | None:
-    def with_measured(name: str) -> Candidate:
-        c = view.candidates[name]
-        return Candidate(name, c.proxy_accuracy, c.predicted_ms, c.params, c.macs, known[name])
-
-    trial = View(candidates={name: with_measured(name) for name in known})
-    best = trial.best(limit_ms)
+    tried = {name: replace(view.candidates[name], measured=known[name]) for name in known}
+    best = View(view.limits, candidates=tried).best(limit_ms)
     return best.arch if best else None
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from typing import Protocol
 
 from engine.errors import RunError
 
@@ -40,10 +42,32 @@ class Limits:
         return {name: value for name, value in pairs if value is not None}
 
 
-def told(name: str, value: float) -> str:
-    """A figure with its unit, as sentences have it."""
+class Figures(Protocol):
+    """Whatever says what a network costs, 0 for what is not known: an evaluated candidate."""
+
+    @property
+    def params(self) -> int: ...
+    @property
+    def macs(self) -> int: ...
+    @property
+    def peak_bytes(self) -> int: ...
+    @property
+    def onnx_bytes(self) -> int: ...
+
+
+def kept(network: Figures, limits: Limits) -> bool:
+    """Whether what is known of a network keeps all limits; what is not known keeps none."""
+    return all(0 < getattr(network, name) <= most for name, most in limits.asked().items())
+
+
+def told(name: str, value: float, *, least: bool = False) -> str:
+    """A figure with its unit, as sentences have it; the `least` one is never rounded down."""
     _, unit, per = UNITS[name]
-    return f"{value / per:.4g} {unit}"
+    shown = value / per
+    if least:
+        digit = 10.0 ** (math.floor(math.log10(shown)) - 3)
+        shown = math.ceil(shown / digit - 1e-9) * digit
+    return f"{shown:.4g} {unit}"
 
 
 def limits_from(document: Mapping[str, int | None]) -> Limits:

@@ -21,7 +21,7 @@ from engine.front.predictor import Predictor, fit
 from engine.pareto import crowding, front, ranks
 from engine.space import Arch
 
-FIRST = 48  # networks judged before anything is learned from them
+FIRST = 48  # networks judged before anything is learned from them, at most
 PREDICTED, POPULATION = 20_000, 100
 THIN = 120  # members that a predicted front keeps
 GHOSTS = 40  # of the predicted front that are shown
@@ -41,8 +41,11 @@ class Foresight:
 
 
 @dataclass(slots=True)
-class _Predicted:
-    """A population: rows of gene values with what is predicted of them."""
+class Predicted:
+    """A population: rows of gene values with what is predicted of them.
+
+    `excess`: what they are above the limits, in shares of them; 0 within all.
+    """
 
     at: Ints
     accuracy: Floats
@@ -68,7 +71,7 @@ def propose(
     rng = np.random.default_rng(seed)
     choose = _Choices(encoder, allowed or {})
     first = choose.sample(POPULATION, rng)
-    judge = partial(_judged, encoder, predictor, kept)
+    judge = partial(judged, encoder, predictor, kept)
     if known is not None and len(known):
         first = np.concatenate([choose.clamp(known, rng), first])
     pool = judge(first)
@@ -100,21 +103,21 @@ class _Choices:
         return np.where(fits, at, fresh)
 
 
-def _judged(encoder: Encoder, predictor: Predictor, kept: Filter, at: Ints) -> _Predicted:
+def judged(encoder: Encoder, predictor: Predictor, kept: Filter, at: Ints) -> Predicted:
+    """What is predicted of rows (n, genes), and how far they are above the limits of `kept`.
+
+    Of that of latency only what is beyond its slack counts.
+    """
     ms = encoder.total("latency_ms", at)
     excess = np.maximum(0.0, ms / (kept.slack * kept.limit_ms) - 1)
     for name, most in kept.limits.asked().items():
-        if name == "peak_bytes":
-            found = encoder.peak_bytes(at)
-        elif name == "onnx_bytes":  # the file follows its weights; its exact size is asked later
-            found = 4 * encoder.total("params", at)
-        else:
-            found = encoder.total(name, at)
+        # a file's exact size is asked when it is proposed
+        found = encoder.peak_bytes(at) if name == "peak_bytes" else encoder.total(name, at)
         excess = excess + np.maximum(0.0, found / most - 1)
-    return _Predicted(at, predictor(encoder.features(at)), ms, excess)
+    return Predicted(at, predictor(encoder.features(at)), ms, excess)
 
 
-def _survivors(pool: _Predicted) -> _Predicted:
+def _survivors(pool: Predicted) -> Predicted:
     """The best POPULATION: those within the limits by front and crowding, then by excess."""
     _, first = np.unique(pool.at, axis=0, return_index=True)
     inside = [int(i) for i in first if pool.excess[i] == 0]
@@ -143,29 +146,33 @@ def _children(at: Ints, choose: _Choices, rng: np.random.Generator) -> Ints:
     return np.where(changed, choose.sample(POPULATION, rng), rows)
 
 
-def _front_of(encoder: Encoder, kept: Filter, seen: _Predicted) -> Foresight:
+def _front_of(encoder: Encoder, kept: Filter, seen: Predicted) -> Foresight:
     inside = np.flatnonzero(seen.excess == 0)
     chosen = front(list(inside), lambda i: (float(seen.ms[i]), -float(seen.accuracy[i])))
     thin = np.linspace(0, len(chosen) - 1, min(THIN, len(chosen))).round().astype(int)
     archs = {int(chosen[k]): encoder.arch(seen.at[chosen[k]]) for k in thin}
-    rows = [i for i, arch in archs.items() if kept.admits(arch, slack=kept.slack)]
+    rows = [i for i, arch in archs.items() if kept.keeps(arch, slack=kept.slack)]
     return Foresight(tuple(archs[i] for i in rows), seen.accuracy[rows], seen.ms[rows])
 
 
-def _joined(parts: list[_Predicted]) -> _Predicted:
+def _joined(parts: list[Predicted]) -> Predicted:
     names = ("at", "accuracy", "ms", "excess")
-    return _Predicted(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
+    return Predicted(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
 
 
-def _taken(pool: _Predicted, rows: list[int]) -> _Predicted:
-    return _Predicted(pool.at[rows], pool.accuracy[rows], pool.ms[rows], pool.excess[rows])
+def _taken(pool: Predicted, rows: list[int]) -> Predicted:
+    return Predicted(pool.at[rows], pool.accuracy[rows], pool.ms[rows], pool.excess[rows])
 
 
 @dataclass(slots=True)
 class Linas:
-    """State of one loop: every architecture told so far, with (predicted ms, -accuracy)."""
+    """State of one loop: every architecture told so far, with (predicted ms, -accuracy).
+
+    `first`: networks judged before anything is learned from them.
+    """
 
     filter: Filter
+    first: int = FIRST
     told: dict[Arch, tuple[float, float]] = field(default_factory=dict)
     learned: Predictor | None = None
     _encoder: Encoder | None = None
@@ -183,7 +190,7 @@ class Linas:
 
     def ask(self, count: int, rng: random.Random) -> list[Arch]:
         """Up to `count` new architectures: drawn at first, then the predicted best."""
-        if len(self.told) < FIRST:
+        if len(self.told) < self.first:
             return self._drawn(count, rng, [])
         self._learn()
         assert self.learned is not None
@@ -192,7 +199,7 @@ class Linas:
 
     def foresee(self, rng: random.Random) -> Iterator[Event]:
         """What has been learned, and the front that it predicts."""
-        if len(self.told) < FIRST:
+        if len(self.told) < self.first:
             return
         self._learn()
         assert self.learned is not None
@@ -236,11 +243,12 @@ class Linas:
         for _ in range(count - len(asked)):
             for _ in range(MAX_TRIES):
                 target = rng.uniform(latency.fastest_ms, most)
-                arch = move_to(kept.space, latency, kept.space.sample(rng), target, rng)
-                arch = kept.fit(arch, rng)
+                arch = kept.space.sample(rng)
+                kept.admits(arch)  # counted as it was drawn: moved, next to all are admitted
+                arch = kept.fit(move_to(kept.space, latency, arch, target, rng), rng)
                 if arch in self.told or arch in asked:
                     continue
-                if kept.admits(arch, slack=kept.slack):
+                if kept.keeps(arch, slack=kept.slack):
                     asked.append(arch)
                     break
         return asked

@@ -18,7 +18,7 @@ from engine.events import Candidate, Ghost, View
 from engine.front.encoding import Encoder, Ints
 from engine.front.filter import Filter
 from engine.front.limits import Limits
-from engine.front.linas import Allowed, Foresight, propose
+from engine.front.linas import Allowed, Foresight, judged, propose
 from engine.front.predictor import FEWEST, Predictor, fit_ridge
 from engine.latency import LatencyModel
 from engine.pareto import front
@@ -45,7 +45,7 @@ class NewFront:
     """`evaluated`: the front of what was evaluated; `ghosts`: foreseen; `best`: within the limit.
 
     `error` is the predictor's mean error on networks it had not seen, None without a predictor;
-    `n` how many it learned from. `seconds` is what all of it took.
+    `n` how many it learned from, or could have. `seconds` is what all of it took.
     """
 
     evaluated: tuple[Candidate, ...]
@@ -72,9 +72,12 @@ def new_front(space: SearchSpace, latency: LatencyModel, view: View, wish: Wish)
         found = _foreseen(encoder, predictor, kept, at=at[fits], allowed=allowed, wish=wish)
         ghosts = _ghosts(found, {c.arch for c in fresh}, wish.limit_ms)
     members = front(inside, lambda c: (c.predicted_ms, -c.proxy_accuracy))
-    best = max(inside, key=lambda c: (c.proxy_accuracy, -c.predicted_ms, c.arch), default=None)
+    # one that was predicted within and then measured above is not handed over
+    met = [c for c in inside if c.measured is None or c.within(wish.limit_ms)]
+    best = max(met, key=lambda c: (c.proxy_accuracy, -c.predicted_ms, c.arch), default=None)
     error = predictor.error if predictor else None
-    return NewFront(tuple(members), ghosts, best, error, len(fresh), time.perf_counter() - begun)
+    n = view.learned.n if view.learned else len(fresh)
+    return NewFront(tuple(members), ghosts, best, error, n, time.perf_counter() - begun)
 
 
 def allowed_values(
@@ -113,9 +116,14 @@ def _fitting(encoder: Encoder, at: Ints, allowed: Allowed, like: Arch | None) ->
 
 
 def _admitted(kept: Filter, candidate: Candidate) -> bool:
-    return candidate.predicted_ms <= kept.limit_ms and kept.admits(
-        Arch.parse(candidate.arch), slack=float("inf")
-    )
+    if candidate.predicted_ms > kept.limit_ms:
+        return False
+    arch = Arch.parse(candidate.arch)
+    limits = kept.limits.asked()
+    # the size of a file takes a while, and a search that was limited in it has kept it
+    size = limits.pop("onnx_bytes", None) if candidate.onnx_bytes else None
+    fits = size is None or candidate.onnx_bytes <= size
+    return fits and all(kept.figure(name, arch) <= most for name, most in limits.items())
 
 
 def _predictor(encoder: Encoder, view: View, at: Ints) -> Predictor | None:
@@ -140,10 +148,11 @@ def _foreseen(
     if wish.like is None:
         return propose(encoder, predictor, kept, allowed=allowed, known=at)
     rows = _around(encoder, encoder.at([wish.like])[0], allowed)
-    ms, worth = encoder.total("latency_ms", rows), predictor(encoder.features(rows))
-    inside = [int(i) for i in np.flatnonzero(ms <= kept.limit_ms)]
+    found = judged(encoder, predictor, kept, rows)
+    ms, worth = found.ms, found.accuracy
+    inside = [int(i) for i in np.flatnonzero(found.excess == 0)]
     chosen = front(inside, lambda i: (float(ms[i]), -float(worth[i])))
-    chosen = [i for i in chosen if kept.admits(encoder.arch(rows[i]))]
+    chosen = [i for i in chosen if kept.keeps(encoder.arch(rows[i]))]
     return Foresight(tuple(encoder.arch(rows[i]) for i in chosen), worth[chosen], ms[chosen])
 
 

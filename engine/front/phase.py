@@ -7,11 +7,13 @@ chosen by the spec: evolution, or the LINAS loop over a learned predictor.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import inf
 from typing import Any
 
 from engine.events import Event, Filtered
 from engine.front.evolution import Evolution
-from engine.front.linas import Linas
+from engine.front.linas import FIRST, Linas
+from engine.front.predictor import FEWEST
 from engine.problem import Problem, evaluate
 from engine.space import Arch
 
@@ -24,13 +26,20 @@ class FrontPhase:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.steps = min(GENERATIONS, max(2, problem.spec.epochs // 4))
-        kind = Linas if problem.spec.front == "linas" else Evolution
-        self.searcher: Linas | Evolution = kind(problem.filter)
+        self.searcher = self._searcher()
+
+    def _searcher(self) -> Linas | Evolution:
+        if self.problem.spec.front != "linas":
+            return Evolution(self.problem.filter)
+        # a short search has to learn from fewer, or it would never come to propose anything
+        half = self.steps * CHILDREN // 2
+        return Linas(self.problem.filter, max(FEWEST, min(FIRST, half)))
 
     def step(self, seeds: Sequence[Arch] | None = None) -> Iterator[Event]:
         """One generation; `seeds` are evaluated first, in the first generation (None: later ones).
 
-        The fastest, the smallest and the largest network are always among the first.
+        The fastest, the smallest and the largest network are always among the first. All are moved
+        into the limits beside that of latency, and left out where that does not succeed.
         """
         problem = self.problem
         batch = self._first(seeds) if seeds is not None else self._next(CHILDREN)
@@ -44,9 +53,7 @@ class FrontPhase:
         problem.tick(1.0)
 
     def _first(self, seeds: Sequence[Arch]) -> list[Arch]:
-        space = self.problem.space
-        ends = [self.problem.latency.fastest(space), space.smallest(), space.largest()]
-        known = list(dict.fromkeys([*seeds, *ends]))
+        known = within(self.problem, [*seeds, *ends(self.problem)])
         return [*known, *self._next(max(4, CHILDREN - len(known)))]
 
     def _next(self, count: int) -> list[Arch]:
@@ -64,3 +71,16 @@ class FrontPhase:
             self.searcher.tell(Arch.parse(arch), value)
         self.problem.filter.asked = state["asked"]
         self.problem.filter.refused = dict(state["refused"])
+
+
+def ends(problem: Problem) -> list[Arch]:
+    """The networks that every front begins with: the fastest, the smallest and the largest."""
+    space = problem.space
+    return [problem.latency.fastest(space), space.smallest(), space.largest()]
+
+
+def within(problem: Problem, archs: Sequence[Arch]) -> list[Arch]:
+    """`archs`, each once, moved into the limits beside that of latency; without what fails to."""
+    kept = problem.filter
+    moved = dict.fromkeys(kept.fit(arch, problem.rng) for arch in archs)
+    return [arch for arch in moved if kept.keeps(arch, slack=inf)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 
 from engine.front.evolution import move_to
 from engine.problem import Problem
@@ -18,12 +18,37 @@ def drawn_within(problem: Problem, count: int, known: Container[Arch] = ()) -> l
     Half are drawn uniformly and kept if every limit admits them; the other half are first moved to
     just below the latency limit, where a search looks too.
     """
+
+    def draw(number: int, attempt: int) -> Arch:
+        # where one way finds nothing new within the limits, the other takes its place
+        moved = bool(number % 2) != (attempt * 2 >= TRIES)
+        return _moved(problem, NEAR[0] * problem.limit_ms) if moved else _uniform(problem)
+
+    return _different(problem, count, known, draw=draw)
+
+
+def drawn_evenly(problem: Problem, count: int, known: Container[Arch] = ()) -> list[Arch]:
+    """As `drawn_within`, but spread over all latencies: a front has fast networks as well.
+
+    Every network is moved to a latency drawn uniformly from that of the fastest to the limit.
+    """
+    fastest = problem.latency.fastest_ms
+
+    def draw(_: int, attempt: int) -> Arch:
+        # moved networks are as dear as they may be, which leaves some out: later attempts take any
+        return _uniform(problem) if attempt * 2 >= TRIES else _moved(problem, fastest)
+
+    return _different(problem, count, known, draw=draw)
+
+
+def _different(
+    problem: Problem, count: int, known: Container[Arch], *, draw: Callable[[int, int], Arch]
+) -> list[Arch]:
+    """What `draw` (number, attempt) finds that is new and within the limits."""
     found: dict[Arch, None] = {}
     for i in range(count):
         for attempt in range(TRIES):
-            # where one way finds nothing new within the limits, the other takes its place
-            moved = bool(i % 2) != (attempt * 2 >= TRIES)
-            arch = _moved(problem) if moved else _uniform(problem)
+            arch = draw(i, attempt)
             if arch not in found and arch not in known and _within(problem, arch):
                 found[arch] = None
                 break
@@ -38,7 +63,9 @@ def _uniform(problem: Problem) -> Arch:
     return problem.space.sample(problem.rng)
 
 
-def _moved(problem: Problem) -> Arch:
+def _moved(problem: Problem, least_ms: float) -> Arch:
+    """A network as dear as a latency allows that is drawn between `least_ms` and the limit."""
     rng, space = problem.rng, problem.space
-    target = rng.uniform(*NEAR) * problem.limit_ms
+    most = NEAR[1] * min(problem.limit_ms, problem.latency.slowest_ms)
+    target = rng.uniform(least_ms, most)
     return problem.filter.fit(move_to(space, problem.latency, space.sample(rng), target, rng), rng)

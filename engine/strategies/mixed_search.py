@@ -212,7 +212,7 @@ class MixedSearch:
     def _choose(self) -> Iterator[Event]:
         """The most probable network, made cheaper if it is not within the limits."""
         last = self.choices.best()
-        self.chosen = self.problem.filter.fit(repaired(self.problem, last), self.problem.rng)
+        self.chosen = repaired(self.problem, last)
         flips = sum(a != b for a, b in zip(last.ops, self.chosen.ops, strict=True))
         if flips:
             yield Warned(

@@ -1,12 +1,15 @@
 """NetAdapt (Yang et al. 2018, arXiv:1804.03230) as MobileNetV3 used it (arXiv:1905.02244).
 
-1. train: the largest network alone, in the shared weights.
+1. train: the largest network alone, in the shared weights. A search that starts from a network of
+   another begins with that one's weights, and leaves this out.
 2. adapt: step by step to the limits. Every gene proposes its least change that saves enough; the
    proposals that lose least untrained are finetuned for a few batches, each from the same weights;
    the best is kept with its weights. Truncating is slicing here: a smaller op is a slice of the
-   larger one.
+   larger one. The weights move with every step: what a part accepted is told at its end, and what
+   parts before accepted is stale.
 3. finetune: all accepted networks together, the last of them half of the time.
-4. judge: each accepted network again, on the weights as they ended up, which can be exported.
+4. judge: each accepted network again, on the weights as they ended up, which can be exported. No
+   other network was ever trained, so no other is told.
 
 A step must save 1 % of the start's latency, as published, or more where the budget has too few
 steps for that; what a step saves beyond lowers what the next ones must. Costs are counted in shares
@@ -18,11 +21,13 @@ rule) the most accurate.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from engine.epoch_log import EpochLog
 from engine.events import Event, Filtered, Warned
 from engine.problem import Problem, evaluate
 from engine.space import Arch
@@ -46,16 +51,19 @@ class NetAdapt:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.by_accuracy = problem.spec.mode == "accuracy"
-        budget = problem.spec.epochs
-        self.start = max(1, budget // 2)
-        self.adapts = max(1, budget // 4)
+        budget, start = problem.spec.epochs, problem.spec.start
+        self.start = 0 if start else max(1, budget // 2)
+        self.adapts = max(1, budget // (2 if start else 4))
         self.long = max(1, budget - self.start - self.adapts)
+        # what was trained elsewhere goes on at the learning rate it would have here by then
+        self.before = self.start or 2 * self.long
         self.shrinking = Shrinking(problem.filter, problem.limit_ms)
         self.training = SharedTraining(problem)
         self.shrinks = min(SHRINKS, 4 * self.adapts)
         per_step = self.adapts * self.training.batches / (self.shrinks * FINETUNED)
         self.batches = max(1, round(per_step))
-        self.accepted: list[Arch] = [problem.space.largest()]
+        first = Arch.parse(start.arch) if start else problem.space.largest()
+        self.accepted: list[Arch] = [first]
         self.ended = False
 
     # -- the plan -----------------------------------------------------------------------------
@@ -85,9 +93,11 @@ class NetAdapt:
         elif phase == "judge":
             yield from self._judge()
         else:
-            epoch = number if phase == "train" else number - self.adapts
-            of = self.start + self.long
-            yield from self.training.epoch(epoch, of, draw=self._draw, phase=phase)
+            done = self.start + self.adapts
+            epoch = number if phase == "train" else number - done + self.before
+            of = self.before + self.long
+            for event in self.training.epoch(epoch, of, draw=self._draw, phase=phase):
+                yield replace(event, epoch=number + 1)
 
     def _draw(self) -> Arch:
         """The last accepted network half of the time, else any; before adapting, the largest."""
@@ -101,21 +111,27 @@ class NetAdapt:
         if part == 0:
             yield evaluate(self.problem, self.accepted[0])
         each = -(-self.shrinks // self.adapts)
+        known, log = len(self.accepted), EpochLog(0)
         done = 0
         while not self.ended and (done < each or part == self.adapts - 1):
             left = max(1, self.shrinks - each * part - done)
-            yield from self._shrink(left, share=(done / each, (done + 1) / each))
+            yield from self._shrink(left, log, share=(done / each, (done + 1) / each))
             done += 1
+        if log.losses:
+            yield log.event("adapt", self.start + part + 1)
+        for arch in self.accepted[known:]:
+            yield evaluate(self.problem, arch)
         if part == self.adapts - 1:
             kept = self.problem.filter
             yield Filtered(kept.asked, dict(kept.refused))
         self.problem.tick(1.0)
 
-    def _shrink(self, left: int, *, share: tuple[float, float] = (0.0, 1.0)) -> Iterator[Event]:
+    def _shrink(
+        self, left: int, log: EpochLog, *, share: tuple[float, float] = (0.0, 1.0)
+    ) -> Iterator[Event]:
         """One accepted step, or the end: within the limits, or nothing left to change.
 
-        `share` of the part is told while it goes on; the accuracy told is that of the weights as
-        this step left them, and is told anew in the end.
+        `share` of the part is told while it goes on; `log` takes what the finetuning comes to.
         """
         here = self.accepted[-1]
         if self.shrinking.within(here):
@@ -125,9 +141,7 @@ class NetAdapt:
         if not options:
             yield from self._stuck()
             return
-        arch = self._best(here, options, share)
-        self.accepted.append(arch)
-        yield evaluate(self.problem, arch)
+        self.accepted.append(self._best(here, options, log, share=share))
 
     def least(self, left: int) -> float:
         """What the next of `left` steps must save, in limits."""
@@ -135,7 +149,9 @@ class NetAdapt:
         first, here = cost(self.accepted[0]), cost(self.accepted[-1])
         return max(LEAST * first, (here - 1) / left)
 
-    def _best(self, here: Arch, options: list[Proposal], share: tuple[float, float]) -> Arch:
+    def _best(
+        self, here: Arch, options: list[Proposal], log: EpochLog, *, share: tuple[float, float]
+    ) -> Arch:
         """The best proposal after finetuning; the shared weights are then those it was left with.
 
         The published search finetunes every proposal; here those that lose the most untrained fall
@@ -149,7 +165,8 @@ class NetAdapt:
         best: Proposal | None = None
         for i, option in enumerate(options, 1):
             problem.supernet.load_state_dict(weights)
-            self._finetune(option.arch, batches)
+            log.losses += self._finetune(option.arch, batches)
+            log.ms.append(problem.latency.predict(option.arch))
             judged = Proposal(option.arch, option.saved, *self._probed(option.arch, probe))
             rivals = [best, judged] if best else [judged]
             if best_of(rivals, before, by_accuracy=self.by_accuracy) is judged:
@@ -166,13 +183,12 @@ class NetAdapt:
         drawn = split.shuffled(self.problem.recipe.batch, self.problem.generator)
         return [batch for _, batch in zip(range(self.batches), drawn, strict=False)]
 
-    def _finetune(self, arch: Arch, batches: list[Batch]) -> None:
-        """A few updates, at the learning rate at which the first training ended."""
+    def _finetune(self, arch: Arch, batches: list[Batch]) -> list[float]:
+        """A few updates, at the learning rate at which the first training ended; their losses."""
         training = SharedTraining(self.problem)  # its own momentum: it begins anew each time
-        share = self.start / (self.start + self.long)
+        share = self.before / (self.before + self.long)
         set_lr(training.optimizer, cosine(self.problem.recipe.lr, share))
-        for x, y in batches:
-            training.update(x, y, arch)
+        return [training.update(x, y, arch) for x, y in batches]
 
     @torch.no_grad()
     def _probed(self, arch: Arch, probe: Batch) -> tuple[float, float]:
@@ -193,9 +209,7 @@ class NetAdapt:
             "No single change brought the network closer to its limits: "
             + ("a random one within them was taken." if found else "it stays above them.")
         )
-        for arch in found:
-            self.accepted.append(arch)
-            yield evaluate(self.problem, arch)
+        self.accepted += found
 
     def _judge(self) -> Iterator[Event]:
         for i, arch in enumerate(self.accepted, 1):

@@ -12,9 +12,16 @@ Modes, one way of drawing networks each:
   at most), from shuffled decks, so that all values of a gene are trained equally often.
 
 In all modes the last batch norm of every residual branch starts at zero, so a network begins as a
-chain of identities; a sampled step computes only the child's slices; weights that a step did not
-use neither decay nor move. Batch norm is recalibrated before every evaluation. The learning rate
-falls to 5 % of its start (BigNAS keeps such a floor; the shape, half a cosine, is ours).
+chain of identities; a sampled step computes only the child's slices. Under `sgd` weights that a
+step did not use neither decay nor move; under `adamw` and `rmsprop` that holds of whole layers
+only, since there the unused slices of a layer are carried on. Batch norm is recalibrated before
+every evaluation. The learning rate falls to 5 % of its start (BigNAS keeps such a floor; the shape,
+half a cosine, is ours).
+
+Hidden channels are never sorted by importance, as Once-for-All does before it allows narrower
+networks. There the widest network is trained alone first, and any of its channels may be the one
+that matters. Here all widths are trained from the first step, and the first channels are in each of
+them: they learn to matter most, and the order needs no mending.
 """
 
 from __future__ import annotations
@@ -34,7 +41,7 @@ from engine.front.phase import FrontPhase
 from engine.modules import ConvBN, ResidualBody
 from engine.problem import Problem
 from engine.space import Arch, SearchSpace
-from engine.strategies.selective_sgd import SelectiveSGD
+from engine.strategies.selective_sgd import sparing
 from engine.superkernel import SuperKernel
 from engine.supernet import SuperNet
 from engine.train import cosine, finite, loss_of, optimizer_for, set_lr
@@ -204,10 +211,9 @@ def _dropout(supernet: SuperNet, *, active: bool) -> None:
 
 
 def _optimizer(problem: Problem) -> torch.optim.Optimizer:
-    """The recipe's; of SGD, where a step uses a part of the weights, the form sparing the rest."""
-    usual = optimizer_for(problem.supernet, problem.recipe)
+    """The recipe's; where a step uses a part of the weights, in the form that spares the rest."""
     kernels = problem.supernet.kernels()
     whole = problem.spec.mode == "sandwich" and all(isinstance(k, SuperKernel) for k in kernels)
-    if whole or problem.recipe.optimizer != "sgd":
-        return usual  # with a sandwich, the largest network uses all there is in every step
-    return SelectiveSGD(usual.param_groups, problem.recipe.lr)
+    # with a sandwich, the largest network uses all there is in every step: nothing is to be spared
+    make = optimizer_for if whole else sparing
+    return make(problem.supernet, problem.recipe)

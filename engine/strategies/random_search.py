@@ -1,8 +1,10 @@
 """Random search on shared weights: what every other strategy must beat.
 
 The weights are trained as in SPOS, one uniformly drawn network per batch. Then as many networks are
-judged as the front phase of the other strategies judges, drawn at random within the limits; nothing
-is learned from what they are worth (the baseline of Li and Talwalkar 2019, arXiv:1902.07638).
+judged as the front phase of the other strategies judges: the fastest, the smallest and the largest
+as there, the others drawn at random within the limits, evenly over latency. Nothing is learned from
+what they are worth (the baseline of Li and Talwalkar 2019, arXiv:1902.07638). That draws spread
+over latency differs from the published form, which is after one network; a front has fast ones too.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from engine.front import phase as front_phase
 from engine.front.phase import FrontPhase
 from engine.problem import Problem, evaluate
 from engine.space import Arch
-from engine.strategies.draw import drawn_within
+from engine.strategies.draw import drawn_evenly
 from engine.strategies.shared_training import SharedTraining
 
 
@@ -54,13 +56,21 @@ class RandomSearch:
 
     def _round(self) -> Iterator[Event]:
         problem = self.problem
-        batch = drawn_within(problem, front_phase.CHILDREN, self.seen)
+        ends = [] if self.seen else self._ends()
+        count = front_phase.CHILDREN - len(ends)
+        batch = [*ends, *drawn_evenly(problem, count, {**self.seen, **dict.fromkeys(ends)})]
         for i, arch in enumerate(batch, 1):
             self.seen[arch] = None
             yield evaluate(problem, arch)
             problem.tick(i / len(batch))
         yield Filtered(problem.filter.asked, dict(problem.filter.refused))
         problem.tick(1.0)
+
+    def _ends(self) -> list[Arch]:
+        """The networks that every front phase begins with, within the limits or not."""
+        space = self.problem.space
+        ends = (self.problem.latency.fastest(space), space.smallest(), space.largest())
+        return list(dict.fromkeys(ends))
 
     def state_dict(self) -> dict[str, Any]:
         """The optimiser, what was judged, and the filter's counts."""

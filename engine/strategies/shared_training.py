@@ -17,7 +17,8 @@ from engine.epoch_log import EpochLog
 from engine.events import EpochEnd
 from engine.problem import Problem
 from engine.space import Arch
-from engine.train import cosine, finite, loss_of, optimizer_for, set_lr
+from engine.strategies.selective_sgd import sparing
+from engine.train import cosine, finite, loss_of, set_lr
 
 
 class SharedTraining:
@@ -26,7 +27,7 @@ class SharedTraining:
     def __init__(self, problem: Problem, split: Split | None = None) -> None:
         self.problem = problem
         self.split = split or problem.splits["weights"]
-        self.optimizer = optimizer_for(problem.supernet, problem.recipe)
+        self.optimizer = sparing(problem.supernet, problem.recipe)
 
     @property
     def batches(self) -> int:
@@ -54,8 +55,10 @@ class SharedTraining:
     def update(self, x: Tensor, y: Tensor, arch: Arch) -> float:
         """One step of the weights of `arch` on one batch; the loss before it, in nats.
 
-        Parameters that `arch` does not touch have no gradient at all, so that neither decay nor
-        momentum moves them. Raises RunError where training has diverged.
+        Under `sgd` neither decay nor momentum moves what `arch` does not use, be it a layer or a
+        slice of one. Under the recipe's other optimisers that holds of whole layers only: of one
+        that `arch` uses in part, the rest decays and goes on by what the optimiser remembers.
+        Raises RunError where training has diverged.
         """
         self.problem.supernet.train()
         self.optimizer.zero_grad(set_to_none=True)

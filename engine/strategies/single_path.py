@@ -7,7 +7,8 @@ Four phases of one run:
 2. search: gates from thresholds, loss = cross-entropy + 5 · max(0, R / T - 1) + max(0, 1 - R / T)
    with R the expected latency; T falls to 0.95 of the limit, which so is reached from above, gate
    by gate, and not merely traded off against.
-3. settle: the best feasible snapshot is frozen (repaired greedily if there is none); the weights
+3. settle: the best snapshot within all limits is frozen (if none is, the last one is repaired
+   greedily: thresholds know of latency only); the weights
    of it and of random subnets go on training.
 4. front: evolution on the shared weights, batch norm recalibrated before every evaluation.
 
@@ -297,9 +298,9 @@ class SinglePath:
         yield result
 
     def _freeze(self) -> Iterator[Event]:
-        """Chooses the best snapshot within the limit, or repairs the last decisions."""
-        latency, limit = self.problem.latency, self.problem.limit_ms
-        feasible = [a for a in self.snapshots if latency.predict(a) <= limit]
+        """Chooses the best snapshot within all limits, or repairs the last decisions."""
+        latency = self.problem.latency
+        feasible = [a for a in self.snapshots if self.problem.filter.keeps(a)]
         if feasible:
             self.chosen = max(feasible, key=lambda a: (self.snapshots[a], latency.predict(a)))
             return
@@ -308,9 +309,12 @@ class SinglePath:
         flips = sum(a != b for a, b in zip(last.ops, self.chosen.ops, strict=True))
         if flips:
             yield Warned(
-                f"No snapshot met the limit: {flips} of {len(last.ops)} layers were made cheaper, "
-                "each time the one that costs the least accuracy per ms."
+                f"No snapshot met {self._limits()}: {flips} of {len(last.ops)} layers were made "
+                "cheaper, each time the one that costs the least accuracy for what it saves."
             )
+
+    def _limits(self) -> str:
+        return "all limits" if self.problem.filter.limits.asked() else "the limit"
 
     # -- phase 4 ------------------------------------------------------------------------------
 

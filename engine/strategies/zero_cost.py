@@ -5,8 +5,8 @@ weights and gets six training-free metrics on one batch of the weights split. Ba
 over the metrics' weights then chooses networks to be trained for real, half of the budget; the
 other half follows the ranking of the best weights downwards. Each queried network is trained alone
 for a few epochs, from the same random weights, and its accuracy is that after these few epochs:
-nothing is shared. Weights of losers are thrown away; in the end the shared weights hold the
-winner's, and what the winner does not use is untrained.
+nothing is shared. Each keeps the weights that its accuracy was taken with, so that no later
+training makes it stale; the supernet is only the bench on which one after the other is trained.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from engine.cost import network_cost
-from engine.events import Event, Filtered, Screened
+from engine.events import Event, Filtered, Screened, Warned
 from engine.problem import Problem, evaluate
 from engine.space import Arch
 from engine.strategies.draw import drawn_within
@@ -30,6 +30,7 @@ from engine.strategies.shared_training import SharedTraining
 from engine.trust.figures import kendall
 
 PER_EPOCH, MOST = 16, 2000  # networks screened for every epoch of the budget, and at most
+ADVISED = 500  # that a pool should have, as published; a short budget affords fewer, and says so
 AT_ONCE = 64  # networks screened in one step
 IMAGES = 32  # that the metrics look at
 
@@ -50,7 +51,7 @@ class ZeroCost:
         self.current: int | None = None
         self.training = SharedTraining(problem)
         self.fresh = _copied(problem)
-        self.winner, self.best = self.fresh, -1.0
+        self.own: dict[str, dict[str, Tensor]] = {}  # of each queried network, by architecture
 
     @property
     def steps(self) -> int:
@@ -78,8 +79,6 @@ class ZeroCost:
             self._query(self.phase(number))
         if self.current is not None:
             yield from self._epoch(epoch)
-        if number == self.steps - 1:
-            self.problem.supernet.load_state_dict(self.winner)
         self.problem.tick(1.0)
 
     # -- the screen ---------------------------------------------------------------------------
@@ -88,6 +87,12 @@ class ZeroCost:
         problem = self.problem
         if number == 0:
             self.pool = drawn_within(problem, self.wanted)
+            if self.wanted < min(ADVISED, problem.space.size()):
+                yield Warned(
+                    f"{self.wanted} networks are screened, {PER_EPOCH} for every epoch; the"
+                    f" published screen has at least {ADVISED}, which need"
+                    f" {-(-ADVISED // PER_EPOCH)} epochs."
+                )
         x, y = next(problem.splits["weights"].in_order(IMAGES))
         part = self.pool[number * AT_ONCE : (number + 1) * AT_ONCE]
         for i, arch in enumerate(part, 1):
@@ -120,7 +125,7 @@ class ZeroCost:
     # -- trainings ----------------------------------------------------------------------------
 
     def _query(self, phase: str) -> None:
-        """Chooses the next network, and gives the shared weights back their random values."""
+        """Chooses the next network, and gives the supernet back its random values."""
         assert self.robot is not None, "a query before the screen"
         rng = np.random.default_rng(self.problem.rng.getrandbits(32))
         explore = phase == "explore"
@@ -133,21 +138,23 @@ class ZeroCost:
         assert self.current is not None
         arch = self.pool[self.current]
         # No event of this epoch is passed on: it would make the accuracies before it look stale,
-        # which belong to weights of their own.
+        # which belong to weights of their own, kept below.
         for _ in self.training.epoch(epoch, self.epochs, draw=lambda: arch):
             pass
         if epoch < self.epochs - 1:
             return
         result = evaluate(self.problem, arch)
         self.robot.tell(self.current, result.proxy_accuracy)
-        if result.proxy_accuracy > self.best:
-            self.best, self.winner = result.proxy_accuracy, _copied(self.problem)
+        self.own[str(arch)] = self.problem.supernet.subnet(arch).state_dict()
         yield result
 
     # -- checkpoints --------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """Pool and metrics, what RoBoT knows, the training under way, and both sets of weights."""
+        """Pool and metrics, what RoBoT knows, the training under way, and all weights.
+
+        `own` is read by whoever goes on with one of the networks.
+        """
         kept = self.problem.filter
         return {
             "pool": [str(arch) for arch in self.pool],
@@ -156,8 +163,7 @@ class ZeroCost:
             "current": self.current,
             "training": self.training.state_dict(),
             "fresh": self.fresh,
-            "winner": self.winner,
-            "best": self.best,
+            "own": self.own,
             "asked": kept.asked,
             "refused": dict(kept.refused),
         }
@@ -171,7 +177,7 @@ class ZeroCost:
             self.robot.load(state["robot"])
         self.current = state["current"]
         self.training.load_state_dict(state["training"])
-        self.fresh, self.winner, self.best = state["fresh"], state["winner"], state["best"]
+        self.fresh, self.own = state["fresh"], state["own"]
         self.problem.filter.asked = state["asked"]
         self.problem.filter.refused = dict(state["refused"])
 

@@ -16,12 +16,24 @@ from engine.build import build
 from engine.clock import Clock
 from engine.cost import network_cost
 from engine.devices import open_device
-from engine.events import Event, Finished, Progress, Resumed, StandAlone, Trusted, Warned
+from engine.errors import RunError
+from engine.events import (
+    Event,
+    Finished,
+    Progress,
+    Resumed,
+    StandAlone,
+    Trusted,
+    View,
+    Warned,
+)
 from engine.front.filter import Filter
+from engine.inherit import trained_supernet
 from engine.latency import LatencyModel, profile
 from engine.memory import images_at_once
+from engine.methods import METHODS
 from engine.recipe import Recipe, recipe_for
-from engine.run import flips, trained_supernet
+from engine.run import flips
 from engine.space import Arch, SearchSpace
 from engine.spec import Spec, TrustSpec
 from engine.store import Progressing, Store
@@ -37,7 +49,10 @@ Known = dict[Unit, StandAlone]
 
 
 def judge(spec: Spec, store: Store, clock: Clock) -> Iterator[Event]:
-    """Trains what is not trained yet, then tells the figures and the verdict."""
+    """Trains what is not trained yet, then tells the figures and the verdict.
+
+    RunError for a search that trained every network alone.
+    """
     assert isinstance(spec, TrustSpec), spec
     begun = store.view(clock.run_id)
     yield Resumed(begun.step)
@@ -52,6 +67,8 @@ def judge(spec: Spec, store: Store, clock: Clock) -> Iterator[Event]:
     latency = profile(store, space, open_device(search.device), clock.tick)
     kept = Filter(space, latency, search.latency_limit_ms, search.limits)
     chosen = plan(spec, search, store.view(spec.run), kept)
+    if not METHODS[search.strategy].every:
+        chosen = replace(chosen, subnets=_evaluated(store.view(spec.run), spec))
     known = _known(store.view(clock.run_id).stand_alone, spec, recipe)
     yield from _trainings(chosen, known, space, splits, spec=spec, recipe=recipe, clock=clock)
     clock.enter("compare")
@@ -63,6 +80,22 @@ def judge(spec: Spec, store: Store, clock: Clock) -> Iterator[Event]:
     said = {"colour": found.colour, "title": found.title, "sentences": list(found.sentences)}
     yield Trusted({**about, **report, **said})
     yield Finished("judged", clock.seconds())
+
+
+def _evaluated(view: View, spec: TrustSpec) -> tuple[str, ...]:
+    """Networks that the search evaluated, from fastest to slowest: it trained no others.
+
+    RunError for fewer than eight, which make no ranking.
+    """
+    found = sorted(view.fresh(), key=lambda c: (c.predicted_ms, c.arch))
+    if len(found) < FEWEST:
+        raise RunError(
+            f"run {spec.run}: must have evaluated at least {FEWEST} networks to be ranked, "
+            f"got {len(found)}.",
+            "Search with more epochs, or a lower limit.",
+        )
+    count = min(spec.subnets, len(found))
+    return tuple(found[round(i * (len(found) - 1) / (count - 1))].arch for i in range(count))
 
 
 def _known(done: list[StandAlone], spec: TrustSpec, recipe: Recipe) -> Known:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 
 from engine.errors import RunError
@@ -74,12 +75,15 @@ def plan(spec: TrustSpec, search: RunSpec, view: View, filter_: Filter) -> Plan:
 
 
 def picked(view: View, limit_ms: float) -> str | None:
-    """What the search would hand over: the best measured, else the best predicted, within."""
+    """What the search would hand over: the best measured, else the best predicted, within.
+
+    A network above one of the search's other limits never is.
+    """
     best = view.best(limit_ms)
     if best is not None:
         return best.arch
     # one that was predicted within and then measured above is not handed over
-    inside = [c for c in view.fresh() if max(c.predicted_ms, c.latency_ms) <= limit_ms]
+    inside = [c for c in view.admitted() if max(c.predicted_ms, c.latency_ms) <= limit_ms]
     if not inside:
         return None
     return max(inside, key=lambda c: (c.proxy_accuracy, -c.predicted_ms, c.arch)).arch
@@ -110,7 +114,7 @@ def spread(
         there = sorted(a for a, ms in known.items() if low <= ms <= high and a not in chosen)
         if i % 2 == 0 and there:
             chosen[rng.choice(there)] = None
-        elif found := _drawn(space, latency, band=(low, high), but=chosen, rng=rng):
+        elif found := _drawn(space, partial(_far, latency, (low, high)), but=chosen, rng=rng):
             chosen[found] = None
     while len(chosen) < count:
         chosen[str(space.sample(rng))] = None
@@ -132,32 +136,25 @@ def neighbours(
         for _ in range(DRAWS * count):
             if len(found) == count:
                 return tuple(found), window
-            name = _drawn(space, latency, band=window, but={str(pick), *found}, rng=rng, draws=1)
-            if name and _kept(filter_, name):
+            far = partial(_far, latency, window, limits=filter_)
+            name = _drawn(space, far, but={str(pick), *found}, rng=rng, draws=1)
+            # the window keeps the limit of latency
+            if name and filter_.keeps(Arch.parse(name), slack=inf):
                 found[name] = None
     return tuple(found), window
 
 
-def _kept(filter_: Filter, name: str) -> bool:
-    """Whether a network keeps the limits beside that of latency, which the window keeps."""
-    return all(
-        filter_.figure(what, Arch.parse(name)) <= most
-        for what, most in filter_.limits.asked().items()
-    )
-
-
 def _drawn(
     space: SearchSpace,
-    latency: LatencyModel,
+    far: Callable[[Arch], float],
     *,
-    band: tuple[float, float],
     but: Collection[str],
     rng: random.Random,
     draws: int = DRAWS,
 ) -> str | None:
-    """A random network of that band, None if none was met: drawn, then moved choice by choice."""
+    """A random network that is not `far`, None if none was met: drawn, then moved by choices."""
     for _ in range(draws):
-        arch = _moved(space, space.sample(rng), lambda a: _gap(latency.predict(a), band), rng=rng)
+        arch = _moved(space, space.sample(rng), far, rng=rng)
         if arch is not None and str(arch) not in but:
             return str(arch)
     return None
@@ -176,5 +173,10 @@ def _moved(
     return arch if left == 0 else None
 
 
-def _gap(ms: float, band: tuple[float, float]) -> float:
-    return max(band[0] - ms, ms - band[1], 0.0)
+def _far(
+    latency: LatencyModel, band: tuple[float, float], arch: Arch, *, limits: Filter | None = None
+) -> float:
+    """How far a network is outside a band of ms, and above `limits`; 0 where it is neither."""
+    ms = latency.predict(arch)
+    outside = max(band[0] - ms, ms - band[1], 0.0) / latency.slowest_ms
+    return outside + (limits.excess(arch) if limits else 0.0)

@@ -9,7 +9,7 @@ from engine.methods import METHODS
 from studio import text
 from studio.charts import theme
 
-ERRORS = 2  # standard errors that an interval reaches to either side
+ERRORS = 2  # standard errors that an interval reaches to either side where `t` is not known
 STEP, AROUND = 30, 70  # pixels of one strategy, and of title and axis
 Report = Mapping[str, Any]
 
@@ -30,11 +30,14 @@ def figure(row: Mapping[str, Any], field: str) -> tuple[float, float] | None:
 def rows(report: Report, field: str) -> dict[str, list[Any]]:
     """One row per strategy that has the figure, highest first; `full`: drawn as a full dot.
 
-    Full is the highest one, and for `ri` each whose interval lies above zero.
+    Full is the highest one, and for `ri` each whose interval lies above zero. Intervals are of
+    95 %, by the `t` of the figure (Student).
     """
     known = {title_of(r["strategy"]): figure(r, field) for r in report["strategies"]}
+    times = {title_of(r["strategy"]): (r[field] or {}).get("t") for r in report["strategies"]}
     pairs = sorted(((v, n) for n, v in known.items() if v), key=lambda p: (-p[0][0], p[1]))
-    ends = [(mean - ERRORS * error, mean + ERRORS * error) for (mean, error), _ in pairs]
+    halves = [(times[name] or ERRORS) * error for (_, error), name in pairs]
+    ends = [(mean - h, mean + h) for ((mean, _), _), h in zip(pairs, halves, strict=True)]
     best = pairs[0][0][0] if pairs else 0.0
     return {
         "name": [name for _, name in pairs],

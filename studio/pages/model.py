@@ -11,7 +11,15 @@ from engine.errors import StudioError
 from engine.space import Arch
 from engine.workspace import Workspace
 from studio import sentence, state, text
-from studio.parts import export_card, front_view, network_card, runs, train_card, why_card
+from studio.parts import (
+    export_card,
+    front_view,
+    network_card,
+    refine_card,
+    runs,
+    train_card,
+    why_card,
+)
 from studio.parts.front_view import Front
 
 
@@ -81,6 +89,7 @@ def _model(workspace: Workspace, front: Front, arch: Arch) -> None:
         # One worker at a time per workspace, so that at most one of these two asks for news.
         export_card.draw(workspace, run, str(arch))
         train_card.draw(workspace, run, str(arch))
+        refine_card.draw(workspace, run, arch)
         st.subheader("Layers")
         network_card.layers(space, arch, network_card.model_of(workspace, run))
         why_card.draw(workspace, front, arch)

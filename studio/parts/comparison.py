@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from engine.contest.compare import entrants
 from engine.spec import CompareSpec, RunSpec
 from engine.store import Run
 from engine.workspace import Workspace
@@ -20,11 +21,13 @@ from studio.parts import front_view, runs
 PHASES = {
     "compare": "Looking for what is done",
     "pilot": "Trying what an epoch costs",
+    "long pilot": "Trying what half of the time buys",
     "search": "Searching",
     "finetune": "Finetuning a pick",
     "retrain": "Training a pick alone",
     "baseline": "Training random networks",
 }
+ALONE = "†"  # marks a hypervolume that is not of shared weights
 
 
 def spec_of(run: Run) -> CompareSpec:
@@ -43,7 +46,7 @@ def label(run: Run) -> str:
 
 
 def _size(spec: CompareSpec) -> str:
-    strategies = text.plural(len(spec.strategies), "strategy", "strategies")
+    strategies = text.plural(len(entrants(spec)), "strategy", "strategies")
     return f"{strategies} · {text.plural(spec.seeds, 'seed')}"
 
 
@@ -76,36 +79,57 @@ def progress(workspace: Workspace, run: Run, name: str) -> None:
 
 
 def result(workspace: Workspace, run: Run, report: Report) -> None:
-    """The sentence, the table, what was equal for all, two pictures, and the searches."""
+    """The winner, the table, what was equal for all and what not, pictures, the searches."""
+    for said in crowned(report):
+        st.markdown(said)
     st.markdown(verdict(report))
     with st.container(key="compare.table"):
         st.table(table(report))
+    for remark in report.get("remarks", ()):
+        st.caption(f":material/info: {text.told(remark)}")
     st.caption(equal(spec_of(run), report))
     _pictures(run, report)
     _searches(workspace, report)
 
 
+def crowned(report: Report) -> list[str]:
+    """Who wins, and the rule that stood before; nothing for a report from before there was one."""
+    known = report.get("winner")
+    if not known:
+        return []
+    said = text.told(known["says"])
+    if known["strategy"] is not None:
+        name = text.plain(title_of(known["strategy"]))
+        said = f"**{name}**{said.removeprefix(name)}"
+    return [f"{said}  \n:small[The rule, said beforehand: {text.plain(known['rule'])}.]"]
+
+
 def verdict(report: Report) -> str:
     """Who is most accurate after finetuning, who is not told apart, who beats random networks."""
-    known = {r["strategy"]: figure(r, "finetuned") for r in report["strategies"]}
-    found = {name: value for name, value in known.items() if value}
+    found = {r["strategy"]: r["finetuned"] for r in report["strategies"] if r["finetuned"]}
     if not found:
         return "No strategy found a network within the limit: a higher limit may help."
-    best = max(found, key=lambda name: found[name][0])
-    said = f"**{title_of(best)}** is the most accurate after finetuning: {spread(found[best])}."
+    best = max(found, key=lambda name: found[name]["mean"])
+    top = found[best]["mean"], found[best]["error"]
+    said = f"**{title_of(best)}** is the most accurate after finetuning: {spread(top)}."
     if report["seeds"] < 2:
         return f"{said} With one seed nobody knows how much of that is luck: compare with more."
-    near = [n for n, value in found.items() if n != best and not _apart(found[best], value)]
+    near = [n for n, other in found.items() if n != best and not _apart(found[best], other)]
     if near:
-        said += f" Not told apart from it by {ERRORS} standard errors: {_names(near)}."
-    gains = {r["strategy"]: figure(r, "ri") for r in report["strategies"]}
-    above = [n for n, gain in gains.items() if gain and gain[0] > ERRORS * gain[1]]
+        said += f" Not told apart from it with 95 % certainty: {_names(near)}."
+    above = [r["strategy"] for r in report["strategies"] if r["ri"] and _real(r["ri"])]
     beat = _names(above) if above else "none"
-    return f"{said} Better than random networks by more than {ERRORS} standard errors: {beat}."
+    return f"{said} Better than random networks with 95 % certainty: {beat}."
 
 
-def _apart(a: tuple[float, float], b: tuple[float, float]) -> bool:
-    return abs(a[0] - b[0]) > ERRORS * math.hypot(a[1], b[1])
+def _apart(a: Mapping[str, float], b: Mapping[str, float]) -> bool:
+    """Whether two means differ by more than chance does, by Student's t where it is known."""
+    times = a.get("t") or ERRORS
+    return abs(a["mean"] - b["mean"]) > times * math.hypot(a["error"], b["error"])
+
+
+def _real(gain: Mapping[str, Any]) -> bool:
+    return bool(gain.get("real", gain["value"] > ERRORS * gain["error"]))
 
 
 def _names(names: list[str]) -> str:
@@ -123,16 +147,28 @@ def table(report: Report) -> dict[str, list[str]]:
     columns = {
         "strategy": [title_of(r["strategy"]) for r in found],
         "epochs": [text.count(r["epochs"]) for r in found],
-        "seconds": _bold([_seconds(r) for r in found], [-r["seconds"] for r in found]),
+        "seconds": [_seconds(r) for r in found],
         "peak memory": _bold(
             [_memory(r) for r in found], [-r["peak_bytes"] or None for r in found]
         ),
-        "hypervolume": _bold(*_figures(report, "hypervolume", _area)),
+        "hypervolume": _areas(report),
+        "picks": [f"{r['picks']} of {r.get('seeds', report['seeds'])}" for r in found],
     }
     for title, (field, signed) in shares.items():
         cells, values = _figures(report, field, partial(spread, signed=signed))
         columns[title] = _bold(cells, values)
     return columns
+
+
+def _areas(report: Report) -> list[str]:
+    """Hypervolumes; one that is not of shared weights is marked, and never the best."""
+    cells, values = _figures(report, "hypervolume", _area)
+    shared = [row.get("shared", True) for row in report["strategies"]]
+    kept = [value if own else None for value, own in zip(values, shared, strict=True)]
+    bold = _bold(cells, kept)
+    return [
+        c if own else f"{plain} {ALONE}" for c, plain, own in zip(bold, cells, shared, strict=True)
+    ]
 
 
 def _seconds(row: Mapping[str, Any]) -> str:
@@ -169,16 +205,17 @@ def equal(spec: CompareSpec, report: Report) -> str:
     reference, luck = report["reference"], report["random"]
     return (
         f"The same for all: {spec.budget_s:g}{text.THIN}s of training and judging per search, as"
-        f" many epochs as fit in by a pilot; {text.plural(spec.seeds, 'seed')}; the limit of"
+        f" many epochs as fit in by two pilots; {text.plural(spec.seeds, 'seed')}; the limit of"
         f" {text.ms(spec.latency_limit_ms)}; {text.plural(spec.epochs, 'epoch')} of the same recipe"
         " for every training after. Hypervolume, by proxy accuracy and predicted latency:"
         " share of the area that a front beats up to the"
         f" reference point of {text.ms(reference['ms'])}, the slowest network, and an error of"
-        f" {text.percent(reference['error'], 0)}. Finetuned: test accuracy of the best network"
+        f" {text.percent(reference['error'], 0)}; {ALONE}: of short trainings alone. Picks: seeds"
+        " that found a network within the limit. Finetuned: test accuracy of the best network"
         " within the limit, trained on from the shared weights. Trained alone: the same from random"
         f" weights. RI: what it then gains over {text.plural(luck['networks'], 'random network')}"
-        f" of the same latency ({text.percent(luck['accuracy'])}). ±: standard error over seeds."
-        " Bold: the best of a column."
+        f" of the same latency ({text.percent(luck['accuracy'])}). ±: standard error, by the"
+        " deviation between seeds of all strategies. Bold: the best of a column."
     )
 
 
@@ -201,8 +238,8 @@ def _pictures(run: Run, report: Report) -> None:
                 key=f"compare.{run.id}.{field}",
                 alt=contest.alt(known, title),
             )
-            full = f"above 0 by more than {ERRORS} standard errors" if zero else "the highest"
-            errors = f"Line: {ERRORS} standard errors to either side."
+            full = "above 0 with 95 % certainty" if zero else "the highest"
+            errors = "Line: 95 % interval."
             st.caption(f"Full dot: {full}. {errors if report['seeds'] > 1 else ''}")
 
 

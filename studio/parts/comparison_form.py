@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from engine.contest.compare import RANDOM, phases
+from engine.contest.compare import ALWAYS, BASELINE, PILOTS, RANDOM, phases
 from engine.contest.time import TRAININGS, Timing
 from engine.latency import LatencyModel
 from engine.methods import METHODS
@@ -94,6 +94,8 @@ def _form(workspace: Workspace, limit: float) -> None:
         budget_s=float(budget),
         epochs=int(epochs),
     )
+    if BASELINE not in names:
+        st.caption(f":material/info: {ALWAYS}")
     st.caption(f":material/schedule: {cost(spec, pace(workspace, spec))}")
     known = same(workspace, spec)
     if known is not None:
@@ -107,11 +109,12 @@ def cost(spec: CompareSpec, epoch_s: float | None) -> str:
     kinds = phases(spec)
     searches = text.plural(kinds.count("search"), "search", "searches")
     trainings = sum(kinds.count(name) for name in TRAININGS)
+    pilots = sum(kinds.count(name) for name in PILOTS)
     takes = text.duration(Timing(spec, epoch_s or 0.0).total())
     said = (
         f"**{'About' if epoch_s else 'At least'} {takes}** under {text.ms(spec.latency_limit_ms)}:"
         f" {searches} of {text.duration(spec.budget_s)},"
-        f" {text.plural(kinds.count('pilot'), 'pilot')} that tell what an epoch costs, and"
+        f" {text.plural(pilots, 'pilot')} that tell what an epoch costs, and"
         f" {text.plural(trainings, 'training')} of {text.plural(spec.epochs, 'epoch')}, {RANDOM} of"
         " them of random networks."
     )

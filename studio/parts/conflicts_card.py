@@ -7,6 +7,7 @@ from functools import partial
 import streamlit as st
 
 from engine.events import Conflicts
+from engine.methods import not_judged
 from engine.spec import ConflictSpec
 from engine.store import Run
 from engine.workspace import Workspace
@@ -42,6 +43,10 @@ def measurings(workspace: Workspace, run_id: int) -> list[Run]:
 def _ask(workspace: Workspace, run: Run, *, again: bool) -> None:
     if launch.state_of(workspace, run) in launch.LIVE:
         st.markdown(":material/info: This can be measured once the search has ended.")
+        return
+    why, instead = not_judged(runs.search_spec(run).strategy, every=True)
+    if why:
+        st.markdown(f":material/info: {why} {instead}")
         return
     if not again:
         st.markdown(ASKED)

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from engine.events import Candidate, Ghost, View
+from engine.front.limits import kept
 from engine.spec import TrainSpec
 from engine.store import Run
 from engine.workspace import Workspace
@@ -89,11 +90,11 @@ def _shown(folder: str, run_id: int, version: str, _view: View) -> pareto.Shown:
 
 
 def best_of(view: View, limit_ms: float, over: Collection[str]) -> Candidate | None:
-    """The best that was measured within the limit and not over it since."""
+    """The best that was measured within the limit and not over it since, by any of the limits."""
     if not over:
         return view.best(limit_ms)
     left = {arch: c for arch, c in view.candidates.items() if arch not in over}
-    return View(candidates=left).best(limit_ms)
+    return View(view.limits, candidates=left).best(limit_ms)
 
 
 def default(shown: pareto.Shown, limit_ms: float) -> Candidate | None:
@@ -132,9 +133,15 @@ def _stale(front: Front) -> bool:
     return any(c.stale for c in front.shown.dominated)
 
 
+def _above(front: Front) -> bool:
+    """Whether networks are shown that no front may have, for another limit than that of latency."""
+    return any(not kept(c, front.view.limits) for c in front.shown.dominated)
+
+
 def legend(front: Front) -> str:
     """What the marks mean, and how far a prediction may be off."""
     marks = "○ predicted · ● measured · ◎ ring: exported · □ picked · faint: dominated"
+    marks += ", or above another limit than that of latency" if _above(front) else ""
     marks += ", or evaluated before the weights were trained on." if _stale(front) else "."
     marks += f"{_foreseen(front)}{_with_own_weights(front)}"
     if front.best:

@@ -8,6 +8,7 @@ from functools import partial
 import streamlit as st
 
 from engine.events import Trained
+from engine.methods import METHODS
 from engine.spec import MAX_EPOCHS, TrainSpec
 from engine.store import Run
 from engine.workspace import Workspace
@@ -33,9 +34,13 @@ def draw(workspace: Workspace, run: Run, arch: str) -> None:
 
 
 def _ask(workspace: Workspace, run: Run, arch: str) -> None:
+    shared = METHODS[runs.search_spec(run).strategy].shared
     st.caption(
         "Proxy accuracy is measured with weights shared by all networks. Weights of its own show"
         " what this network can do; an export takes them."
+        if shared
+        else "Proxy accuracy is that of a few epochs alone. More of them show what this network can"
+        " do; an export takes them. Finetuning needs a network that the search has trained."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         epochs = st.number_input(

@@ -9,6 +9,7 @@ from statistics import median
 import streamlit as st
 
 from engine.events import EpochEnd, StandAlone
+from engine.methods import METHODS, not_judged
 from engine.spec import MAX_EPOCHS, MAX_SEEDS, MAX_SUBNETS, TrainSpec, TrustSpec
 from engine.store import Run
 from engine.trust.plan import PICK_SEEDS, picked
@@ -79,19 +80,32 @@ def _offer(workspace: Workspace, run: Run, newest: Run | None, *, again: str) ->
     """The way to a first or another judgement, unless one is going on or none is possible."""
     if newest is not None and launch.state_of(workspace, newest) in launch.LIVE:
         return
-    size = runs.search_spec(run).space.size()
-    if launch.state_of(workspace, run) in launch.LIVE:
+    size, whose, wider = _rankable(workspace, run)
+    why, instead = not_judged(runs.search_spec(run).strategy)
+    if why:
+        st.caption(f":material/info: {why} {instead}")
+    elif launch.state_of(workspace, run) in launch.LIVE:
         st.caption(":material/info: The search is still going on: judge it once it has ended.")
     elif size < FEWEST:
         st.caption(
-            f":material/info: This space has only {text.plural(size, 'network')}: a ranking can be"
-            f" judged from {FEWEST} on. Widen it on Compose."
+            f":material/info: {whose} only {text.plural(size, 'network')}: a ranking can be judged"
+            f" from {FEWEST} on. {wider}"
         )
     elif newest is not None:
         with st.expander(again, icon=ICON):
             _ask(workspace, run, size)
     else:
         _ask(workspace, run, size)
+
+
+def _rankable(workspace: Workspace, run: Run) -> tuple[int, str, str]:
+    """How many networks can be ranked, the words before that number, and what makes it more."""
+    search = runs.search_spec(run)
+    if METHODS[search.strategy].every:
+        return search.space.size(), "This space has", "Widen it on Compose."
+    trained = len(state.run_view(workspace, run.id).fresh())
+    title = METHODS[search.strategy].title
+    return trained, f"{title} has trained", "Search with more epochs, or a lower limit."
 
 
 def _ask(workspace: Workspace, run: Run, size: int) -> None:

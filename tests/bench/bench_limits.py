@@ -22,9 +22,10 @@ from engine.front.evolution import Evolution
 from engine.front.filter import Filter
 from engine.front.finalists import measure_finalists, onnx_of
 from engine.front.phase import CHILDREN, GENERATIONS
+from engine.inherit import trained_supernet
 from engine.latency import load_model
 from engine.problem import Problem, evaluate
-from engine.run import open_data, open_problem, trained_supernet
+from engine.run import open_data, open_problem
 from engine.space import Arch
 from engine.spec import DataChoice, DeviceChoice, RunSpec
 from engine.store import Store

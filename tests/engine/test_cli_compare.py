@@ -15,16 +15,19 @@ from engine.methods import METHODS
 from engine.store import Store
 from tests.fake_worker import worker
 
-SPREAD = {"mean": 0.9, "error": 0.01}
+SPREAD = {"mean": 0.9, "error": 0.01, "t": 2.1}
 ROW = {
     **{"strategy": "one_shot", "mode": "sandwich", "epochs": 12, "seconds": 58.0, "picks": 3},
     **{"peak_bytes": 4e8, "hypervolume": SPREAD, "finetuned": SPREAD, "retrained": SPREAD},
-    "ri": {"value": 0.02, "error": 0.005},
+    **{"ri": {"value": 0.02, "error": 0.005, "t": 2.1, "real": True}, "seeds": 3, "shared": True},
 }
+SCREEN = ROW | {"strategy": "zero_cost", "shared": False, "picks": 1, "ri": None}
+WINNER = {"strategy": "one_shot", "level": ["one_shot"], "rule": "the best", "says": "One wins."}
 REPORT = {
     **{"space": "digits", "data": "digits", "limit_ms": 0.5, "budget_s": 60.0, "seeds": 3},
-    **{"epochs_after": 20, "reference": {"ms": 1.0, "error": 1.0}, "strategies": [ROW]},
+    **{"epochs_after": 20, "reference": {"ms": 1.0, "error": 1.0}, "strategies": [ROW, SCREEN]},
     **{"random": {"networks": 8, "accuracy": 0.88, "deviation": 0.01}, "runs": []},
+    **{"winner": WINNER, "remarks": ["Not the same cost: one took less."]},
 }
 DONE = (Compared(REPORT), Finished("compared", 99.0))
 
@@ -64,6 +67,23 @@ def test_the_text_is_a_table_and_what_its_columns_mean(asked, does) -> None:
     assert "90 ± 1" in said
     assert "2 ± 0.5" in said
     assert "random networks alone: 88.00 ± 1.00 % over 8" in said
+    assert "better than these (95 %): one_shot" in said
+
+
+def test_the_text_says_who_wins_by_which_rule_and_what_was_not_equal(asked, does) -> None:
+    does(worker(*DONE))
+    said = asked().splitlines()
+    at = said.index("One wins.")
+    assert said[at + 1 : at + 3] == ["rule: the best", "Not the same cost: one took less."]
+
+
+def test_the_text_has_picks_per_seeds_and_marks_what_is_not_of_shared_weights(asked, does) -> None:
+    does(worker(*DONE))
+    plain, marked = (next(r for r in asked().splitlines() if n in r) for n in ("one_s", "zero_"))
+    assert "0.9 ± 0.01 *  1/3" in marked
+    assert "*" not in plain
+    assert "3/3" in plain
+    assert "* of short trainings alone" in asked().splitlines()
 
 
 def test_options_become_the_spec(asked, does, tmp_path) -> None:

@@ -43,6 +43,22 @@ def known(does, onepath, tmp_path: Path) -> Path:
     return tmp_path / "w"
 
 
+@pytest.fixture
+def limited(known, onepath) -> Path:
+    """Another search of the same networks, run 2, under a limit of parameters."""
+    code, _, err = onepath(*SEARCH, "--max-params", 9000, "--workspace", known)
+    assert code == 0, err
+    return known
+
+
+def params_of(arch: str) -> int:
+    from engine.cost import network_cost
+    from engine.presets import load_space
+    from engine.space import Arch
+
+    return network_cost(load_space("digits")[0], Arch.parse(arch)).params
+
+
 def middle() -> float:
     from engine.presets import load_space
 
@@ -60,6 +76,18 @@ def test_a_new_limit_gives_a_new_front_with_the_seconds_it_took(known, onepath):
     assert found["foreseen"]
     assert all(p["predicted_ms"] <= middle() for p in [*found["front"], *found["foreseen"]])
     assert found["best"]["arch"] in {p["arch"] for p in found["front"]}
+
+
+def test_the_search_s_own_limits_hold_unless_another_is_given(onepath, limited):
+    asked = ("front", 2, "--workspace", limited, "--latency-ms", middle(), "--json")
+    kept = json.loads(onepath(*asked)[1])
+    assert kept["limits"] == {"params": 9000}
+    assert kept["front"]
+    assert all(params_of(p["arch"]) <= 9000 for p in [*kept["front"], *kept["foreseen"]])
+    wider = json.loads(onepath(*asked, "--max-params", 20_000, "--max-macs", 10**9)[1])
+    assert wider["limits"] == {"params": 20_000, "macs": 10**9}
+    assert max(params_of(p["arch"]) for p in wider["front"]) > 9000
+    assert "at most 9 k" in onepath(*asked[:-1])[1]
 
 
 def test_pins_and_bans_hold(known, onepath):

@@ -10,10 +10,20 @@ import pytest
 from engine.contest import compare as comparing
 from engine.contest.compare import Step, compare, phases, random_networks
 from engine.errors import RunError
+from engine.methods import METHODS
 from engine.space import Arch
 from engine.spec import RunSpec, TrainSpec
 from engine.store import Store
-from tests.fake_contest import EPOCH_S, LATENCY, LIMIT, SPACE, Fake, contest
+from tests.fake_contest import LATENCY, LIMIT, SPACE, Fake, contest, seconds_of
+
+
+def pilots(fake: Fake) -> dict[str, list[int]]:
+    """Epochs of every strategy's pilots."""
+    found: dict[str, list[int]] = {}
+    for spec, _ in fake.done:
+        if isinstance(spec, RunSpec) and spec.seed == comparing.PILOT_SEED:
+            found.setdefault(spec.strategy, []).append(spec.epochs)
+    return found
 
 
 @pytest.fixture
@@ -22,18 +32,47 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
 
 
 def test_every_strategy_gets_epochs_for_the_same_seconds(fake):
-    found = compare(contest(), fake.store, fake)
-    slow, quick = found["strategies"]
-    assert quick["epochs"] > 2 * slow["epochs"]
-    for one in (slow, quick):
-        # two of two generations are counted whole: 2.0 + 0.5 + 0.5 seconds of judging
-        assert one["seconds"] == pytest.approx(one["epochs"] * EPOCH_S[one["strategy"]] + 3.0)
-        assert 45 < one["seconds"] <= 60
+    found = compare(contest(strategies=tuple(METHODS), seeds=1), fake.store, fake)
+    assert len(found["strategies"]) == len(METHODS)
+    for one in found["strategies"]:
+        assert one["seconds"] == pytest.approx(seconds_of(one["strategy"], one["epochs"]))
+        assert 54 < one["seconds"] <= 63, one
+    assert not [remark for remark in found["remarks"] if "same cost" in remark]
+
+
+def test_the_second_pilot_takes_about_half_of_the_budget(fake):
+    compare(contest(), fake.store, fake)
+    for name, (short, long) in pilots(fake).items():
+        assert short == comparing.PILOT_EPOCHS
+        assert 25 < seconds_of(name, long) < 35
+
+
+def test_a_second_pilot_that_outlasts_the_budget_still_tells_the_epochs(fake):
+    compare(contest(strategies=("one_shot",), budget_s=20.0), fake.store, fake)
+    assert seconds_of("one_shot", pilots(fake)["one_shot"][1]) > 20.0
+    searches = [s for s, _ in fake.done if isinstance(s, RunSpec) and s.strategy == "one_shot"]
+    assert 14 < seconds_of("one_shot", searches[-1].epochs) <= 20.0
+
+
+def test_where_four_epochs_are_too_dear_there_is_no_longer_pilot(fake):
+    found = compare(contest(strategies=("one_shot",), budget_s=10.0), fake.store, fake)
+    assert pilots(fake)["one_shot"] == [4]
+    assert found["strategies"][0]["epochs"] == 3
+    assert found["remarks"][0] == (
+        "Not the same cost: One-shot took 13 s instead of 10 s on average."
+    )
+
+
+def test_random_search_is_part_of_every_comparison(fake):
+    found = compare(contest(strategies=("one_shot",)), fake.store, fake)
+    assert [row["strategy"] for row in found["strategies"]] == ["one_shot", "random_search"]
+    assert found["remarks"] == ["Random search is part of every comparison, asked for or not."]
+    assert phases(contest(strategies=("one_shot",))) == phases(contest())
 
 
 def test_seeds_take_turns_so_that_a_slow_hour_hits_all_alike(fake):
     compare(contest(), fake.store, fake)
-    searches = [s for s, _ in fake.done if isinstance(s, RunSpec)][2:]
+    searches = [s for s, _ in fake.done if isinstance(s, RunSpec)][4:]
     order = [(s.seed, s.strategy) for s in searches]
     assert order == [(seed, name) for seed in (0, 1) for name in ("one_shot", "random_search")]
 
@@ -48,7 +87,7 @@ def test_every_step_is_at_its_place_in_the_phases(fake):
             step = steps.send(fake(last.spec, last.words))
     assert [number for number, *_ in seen] == list(range(len(phases(contest()))))
     for _, phase, spec in seen:
-        kind = "search" if phase == "pilot" else {"baseline": "retrain"}.get(phase, phase)
+        kind = {"baseline": "retrain"}.get(phase, "search" if "pilot" in phase else phase)
         assert kind == (spec.mode if isinstance(spec, TrainSpec) else spec.kind)
 
 

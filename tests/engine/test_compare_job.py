@@ -35,13 +35,14 @@ class Played(Fake):
         monkeypatch.setattr(clock, "INTERVAL_S", 0.0)
         monkeypatch.setattr(Parts, "_attempt", lambda parts, run, *_: self._attempt(parts, run))
 
-    def _attempt(self, parts: Parts, run_id: int) -> tuple[int, int]:
+    def _attempt(self, parts: Parts, run_id: int) -> int:
         assert parts.store.run(run_id).state == "waiting"
         self.begun.append(run_id)
+        parts.remember(run_id, PEAK)
         self.before(run_id)
         if parts.store.run(run_id).state == "waiting":
             self.play(run_id)
-        return 0, PEAK
+        return 0
 
 
 @pytest.fixture
@@ -59,6 +60,7 @@ def test_a_comparison_says_its_parts_and_what_they_came_to(played, tmp_path) -> 
     view = played.store.view(run_id)
     assert list(view.parts) == played.begun
     assert len(played.begun) == len(phases(contest())) == view.step == view.steps
+    assert view.parts[3].words == "One-shot: a longer pilot for its cost"
     assert view.parts[2].words == "One-shot: a pilot for its cost"
     other = Fake(Store(tmp_path / "other.db"), pytest.MonkeyPatch())
     told = compare(contest(), other.store, other)
@@ -88,7 +90,7 @@ def test_a_larger_comparison_takes_what_a_smaller_one_did(played) -> None:
     again = phases(contest(seeds=3))
     new_searches = 2 * 3  # each a search and two trainings; some of the random networks are others
     assert done + new_searches <= len(played.begun) <= done + new_searches + 8 < done + len(again)
-    assert set(played.begun[:10]) <= played.store.view(larger).parts.keys()
+    assert set(played.begun[:12]) <= played.store.view(larger).parts.keys()
 
 
 def test_a_stop_ends_the_part_and_the_comparison_goes_on_with_it(played) -> None:
@@ -163,20 +165,43 @@ def test_while_a_comparison_goes_on_no_other_run_begins(played) -> None:
     assert worker.execute(played.store, run_id) == 0
 
 
+def test_the_peak_of_an_attempt_before_a_stop_is_kept(played) -> None:
+    run_id = begin(played)
+
+    def stop(part: int) -> None:
+        if len(played.begun) == 1:
+            played.store.want(run_id, "stopped")
+            played.store.set_state(part, "stopped")
+
+    played.before = stop
+    worker.execute(played.store, run_id)
+    assert played.store.run(run_id).state == "stopped"
+    [part] = played.begun
+    peaks = played.store.document(compare_job.PEAKS)
+    assert peaks == {str(part): PEAK}
+    played.store.save(compare_job.PEAKS, {str(part): 2 * PEAK})
+    played.store.reopen(run_id)
+    worker.execute(played.store, run_id)
+    assert played.store.document(compare_job.PEAKS)[str(part)] == 2 * PEAK
+
+
 def test_what_a_phase_took_tells_what_is_left() -> None:
     timing = Timing(contest())
     pilots, searches, trainings = 2, 4, 8 + 8
-    search = 60 + STARTING_S + MEASURING_S
-    guessed = pilots * (20 + STARTING_S) + searches * search + trainings * STARTING_S
-    assert timing.total() == pytest.approx(guessed)
+    around = STARTING_S + MEASURING_S
+    search = 60 + around
+    guessed = pilots * (20 + STARTING_S) + pilots * (30 + around) + searches * search
+    assert timing.total() == pytest.approx(guessed + trainings * STARTING_S)
     timing.took(0, STARTING_S + 8.0)
-    timing.took(1, STARTING_S + 16.0)
+    timing.took(1, 31.0)
+    timing.took(2, STARTING_S + 16.0)
+    timing.took(3, 35.0)
     training = 6 * 2.0 + STARTING_S  # six epochs, of which four took eight seconds at best
     left = searches * search + trainings * training
-    assert timing.total() == pytest.approx(left + 24 + 2 * STARTING_S)
-    half = timing.status(Step(contest(), "One-shot, seed 0: searching", 2), 32.0)
+    assert timing.total() == pytest.approx(left + 24 + 2 * STARTING_S + 66)
+    half = timing.status(Step(contest(), "One-shot, seed 0: searching", 4), 32.0)
     assert half.seconds_left == pytest.approx(left - 32.0)
-    assert half.detail == "One-shot, seed 0: searching, step 3 of 22"
+    assert half.detail == "One-shot, seed 0: searching, step 5 of 24"
 
 
 @pytest.mark.slow
@@ -209,4 +234,5 @@ def test_a_process_that_is_ended_leaves_its_run_stopped_and_its_exit_known(tmp_p
             parts._attempt(part, step, 0.0)
     assert store.run(part).state == "stopped"
     assert not store.held(part)
+    assert store.document(compare_job.PEAKS)[str(part)] > 10_000_000
     store.close()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from engine.front.evolution import Evolution, move_to
 from engine.front.filter import Filter
+from engine.front.limits import Limits
 from engine.space import Arch, SearchSpace
 from tests.builders import small_space, spaces, stage
 from tests.problems import macs_latency, toy_space
@@ -56,6 +57,15 @@ def test_nothing_is_asked_twice_and_an_exhausted_space_ends_it() -> None:
     evolution = run(0, 30, small_space(stage(depth=[1, 2])))
     assert len(evolution.told) <= evolution.space.size()
     assert len(evolution.ask(16, random.Random(1))) < 16
+
+
+def test_children_are_counted_as_they_were_drawn_and_kept_as_they_were_moved() -> None:
+    space = toy_space()
+    kept = Filter(space, macs_latency(space), 1e9, Limits(params=2000))
+    asked = Evolution(kept).ask(12, random.Random(0))
+    assert len(asked) == 12
+    assert all(kept.keeps(arch) for arch in asked)
+    assert kept.refused["params"] > kept.asked / 2
 
 
 def test_the_best_within_the_limit_is_found() -> None:

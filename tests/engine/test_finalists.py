@@ -12,6 +12,7 @@ from engine.cost import network_cost
 from engine.devices import Effort, Samples, calm
 from engine.events import EpochEnd, Evaluated, Measured, View, Warned, fold
 from engine.front.finalists import CONFIRMATIONS, MOST, finalists, measure_finalists
+from engine.front.limits import Limits
 from engine.space import Arch
 from engine.store import Progressing
 from engine.supernet import SuperNet
@@ -143,6 +144,16 @@ def test_what_was_evaluated_before_the_weights_moved_on_is_not_measured() -> Non
     assert finalists(fold([evaluated(A, 0.6, 0.9)], view), LIMIT) == [A, B]
 
 
+def test_what_is_above_another_limit_of_the_search_is_not_measured() -> None:
+    costs = {a: network_cost(toy_space(), Arch.parse(a)).params for a in (A, B, C)}
+    largest = max(costs, key=costs.__getitem__)
+    names = sorted(costs, key=costs.__getitem__)
+    limits = Limits(params=costs[largest] - 1)
+    view = fold([evaluated(a, 0.5 + i / 10, 0.9) for i, a in enumerate(names)], View(limits))
+    assert set(finalists(view, LIMIT)) == {*names} - {largest}
+    assert largest not in finalists(view, 0.1)  # where only the fastest is taken
+
+
 # -- measuring ------------------------------------------------------------------------------------
 
 
@@ -220,6 +231,25 @@ def test_a_device_that_never_confirms_is_not_asked_for_ever(supernet) -> None:
     assert len(device.asked) == 1 + CONFIRMATIONS
     assert isinstance(events[-1], Warned)
     assert "could not be confirmed" in events[-1].message
+
+
+def test_a_pick_keeps_the_other_limits_as_well(supernet) -> None:
+    fewer, more = sorted((A, B), key=lambda a: network_cost(toy_space(), Arch.parse(a)).params)
+    limits = Limits(params=network_cost(toy_space(), Arch.parse(fewer)).params)
+    view = fold([evaluated(fewer, 0.6, 0.9), evaluated(more, 0.9, 0.9)], View(limits))
+    device = Scripted({fewer: [(0.9, 0.9)], more: [(0.5, 0.5)]})
+    measured(supernet, device, view)
+    assert device.asked == [[fewer], [fewer]]
+    assert view.best(LIMIT).arch == fewer
+
+
+def test_nothing_within_the_other_limits_is_said_and_nothing_measured(supernet) -> None:
+    view = fold([evaluated(A, 0.9, 0.9)], View(Limits(params=1)))
+    device = Scripted({})
+    events, _ = measured(supernet, device, view)
+    assert device.asked == []
+    assert [type(e) for e in events] == [Warned]
+    assert "keeps all limits" in events[0].message
 
 
 # -- a device that is slow as a whole -------------------------------------------------------------

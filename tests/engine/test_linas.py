@@ -19,6 +19,8 @@ from engine.space import Arch
 from tests.builders import small_space, stage
 from tests.problems import macs_latency, toy_space
 
+FILES_AND_MEMORY = ("onnx_bytes", "peak_bytes")
+
 
 def setting(space=None, share: float = 0.6, **limits: int):
     space = space or toy_space()
@@ -121,6 +123,25 @@ def test_linas_says_nothing_before_it_has_learned_and_then_what_it_foresees():
     for ghost in foreseen.ghosts:
         row = loop.encoder.features(loop.encoder.at([Arch.parse(ghost["arch"])]))
         assert ghost["proxy_accuracy"] == pytest.approx(float(predictor(row)[0]))
+
+
+def test_linas_limits_of_files_and_memory_are_kept_exactly():
+    encoder, free = setting()
+    archs = [free.space.sample(random.Random(i)) for i in range(40)]
+    most = {n: int(np.median([free.figure(n, a) for a in archs])) for n in FILES_AND_MEMORY}
+    _, kept = setting(**most)
+    found = propose(encoder, known_worth(encoder), kept, predicted=2000)
+    assert len(found.archs) > 3
+    assert all(kept.keeps(arch, slack=kept.slack) for arch in found.archs)
+
+
+def test_linas_counts_what_it_draws_before_it_is_moved():
+    _, kept = setting(params=2000)
+    loop = Linas(kept)
+    asked = loop.ask(12, random.Random(0))
+    assert len(asked) == 12
+    assert kept.asked >= 12
+    assert sum(kept.refused.values()) > kept.asked / 2  # most of them had to be moved
 
 
 def test_linas_no_network_is_asked_for_twice():

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from engine.errors import RunError
-from engine.events import Candidate, Learned, View
+from engine.events import Candidate, Learned, Measured, View, fold
 from engine.front.encoding import Encoder
 from engine.front.limits import Limits
 from engine.front.new_front import NEAR_GENES, Wish, allowed_values, new_front
 from engine.front.predictor import fit_ridge
+from engine.front.tables import onnx_bytes
+from engine.pareto import front
 from engine.space import Arch
 from tests.builders import small_space, stage
 from tests.problems import macs_latency, toy_space
@@ -107,14 +110,60 @@ def test_other_limits_count_too():
     assert encoder.total("params", encoder.at([Arch.parse(a) for a in names])).max() <= most
 
 
+def test_more_like_this_is_the_front_of_what_keeps_the_other_limits_too():
+    encoder = Encoder(SPACE, LATENCY)
+    like = SPACE.sample(random.Random(14))
+    row, limit = encoder.at([like]), int(encoder.total("params", encoder.at([like]))[0])
+    view = viewed()
+    at = encoder.at([Arch.parse(a) for a in view.candidates])
+    worth = encoder.total("params", at) / encoder.total("macs", at)  # large and fast is good
+    for one, value in zip(list(view.candidates.values()), worth, strict=True):
+        view.candidates[one.arch] = replace(one, proxy_accuracy=float(value))
+    found = new_front(SPACE, LATENCY, view, Wish(1e9, Limits(params=limit), like=like))
+    everything = np.array(list(np.ndindex(*encoder.sizes)))
+    near = everything[(everything != row).sum(1) <= NEAR_GENES]
+    inside = near[encoder.total("params", near) <= limit]
+    assert 1 < len(inside) < len(near)
+    predicted = fit_ridge(encoder.features(at), worth)(encoder.features(inside))
+    ms = encoder.total("latency_ms", inside)
+    members = front(list(range(len(inside))), lambda i: (float(ms[i]), -float(predicted[i])))
+    expected = {str(encoder.arch(inside[i])) for i in members} - set(view.candidates)
+    assert {ghost.arch for ghost in found.ghosts} == expected
+
+
+def test_what_was_measured_above_the_limit_is_not_the_best():
+    view = viewed()
+    best = new_front(SPACE, LATENCY, view, Wish(LATENCY.slowest_ms)).best
+    assert best
+    above = LATENCY.slowest_ms * 1.1
+    fold([Measured(best.arch, above, above, above, 10, (above,))], view)
+    found = new_front(SPACE, LATENCY, view, Wish(LATENCY.slowest_ms))
+    assert found.best
+    assert found.best.arch != best.arch
+
+
+def test_a_file_whose_size_the_search_has_kept_is_not_written_again():
+    view = viewed()
+    for arch, one in view.candidates.items():
+        view.candidates[arch] = replace(one, onnx_bytes=5000)
+    onnx_bytes.cache_clear()
+    wish = Wish(LATENCY.slowest_ms, Limits(onnx_bytes=5000))
+    found = new_front(SPACE, LATENCY, view, wish)
+    assert found.best
+    assert onnx_bytes.cache_info().misses < 10
+    wish = Wish(LATENCY.slowest_ms, Limits(onnx_bytes=4999))
+    assert new_front(SPACE, LATENCY, view, wish).evaluated == ()
+
+
 def test_the_predictor_of_the_search_is_taken_where_there_is_one():
     view = viewed()
     encoder = Encoder(SPACE, LATENCY)
     at = encoder.at([Arch.parse(a) for a in view.candidates])
     upside_down = fit_ridge(encoder.features(at), -encoder.total("latency_ms", at))
-    view.learned = Learned(upside_down.to_json(), 0.25, 60)
+    view.learned = Learned(upside_down.to_json(), 0.25, 48)
     found = new_front(SPACE, LATENCY, view, Wish(LATENCY.slowest_ms))
     assert found.error == pytest.approx(upside_down.error)
+    assert found.n == 48
     assert len(found.ghosts) <= 1  # by that predictor the fastest network beats all others
 
 

@@ -314,7 +314,7 @@ def test_a_training_follows_the_largest_network_of_its_search(store, monkeypatch
     if share == 0.0:
         assert teacher is None
         return
-    _, supernet = train_job.trained_supernet(store, run_id)
+    supernet = train_job.left_by(store, run_id).supernet
     assert teacher is not None
     assert not teacher.training
     assert same(weights(teacher), weights(supernet.subnet(space.largest())))

@@ -11,10 +11,14 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.events import Evaluated, Event, Warned, fold
+from engine.epoch_log import EpochLog
+from engine.events import EpochEnd, Evaluated, Event, View, Warned, fold
 from engine.front.filter import Filter
+from engine.front.finalists import finalists
 from engine.front.limits import Limits
-from engine.space import SearchSpace
+from engine.problem import evaluate
+from engine.space import Arch, SearchSpace
+from engine.spec import Start
 from engine.strategies import netadapt
 from engine.strategies.netadapt import LEAST, NetAdapt
 from engine.strategies.shrinking import Proposal, Shrinking, best_of
@@ -143,12 +147,13 @@ def test_the_weights_of_the_proposal_that_is_kept_are_written_back(monkeypatch):
     real = NetAdapt._finetune
 
     def finetune(self, arch, batches):
-        real(self, arch, batches)
+        losses = real(self, arch, batches)
         weights = self.problem.supernet.named_parameters()
         tuned[arch] = {name: p.detach().clone() for name, p in weights}
+        return losses
 
     monkeypatch.setattr(NetAdapt, "_finetune", finetune)
-    list(search._shrink(1))
+    list(search._shrink(1, EpochLog(0)))
     assert 1 < len(tuned) <= netadapt.FINETUNED
     for name, p in search.problem.supernet.named_parameters():
         assert torch.equal(p, tuned[search.accepted[-1]][name])
@@ -160,10 +165,10 @@ def test_every_proposal_of_a_step_is_finetuned_from_the_same_weights(monkeypatch
 
     def finetune(self, arch, batches):
         begun.append({n: p.detach().clone() for n, p in self.problem.supernet.named_parameters()})
-        real(self, arch, batches)
+        return real(self, arch, batches)
 
     monkeypatch.setattr(NetAdapt, "_finetune", finetune)
-    list(search._shrink(1))
+    list(search._shrink(1, EpochLog(0)))
     assert all(torch.equal(begun[0][name], p) for other in begun for name, p in other.items())
 
 
@@ -175,6 +180,67 @@ def test_in_the_end_every_accepted_network_is_judged_on_the_weights_as_they_are(
     assert {event.arch: event.proxy_accuracy for event in last} == {
         c.arch: c.proxy_accuracy for c in view.fresh()
     }
+
+
+def test_while_it_adapts_what_counts_is_judged_on_the_weights_as_they_are():
+    search, view = opened(latency_limit_ms=limit(0.2), epochs=12), View()
+    assert search.adapts > 2
+    for number in range(search.start + search.adapts):
+        fold(search.step(number), view)
+        for c in view.fresh():
+            now = evaluate(search.problem, Arch.parse(c.arch))
+            assert now.proxy_accuracy == c.proxy_accuracy
+    assert 0 < len(view.fresh()) < len(view.candidates) == len(search.accepted)
+
+
+def test_epochs_and_parts_of_the_adaptation_are_numbered_in_a_row():
+    search = opened(latency_limit_ms=limit(0.02), epochs=12)
+    told = [event for event in run(search) if isinstance(event, EpochEnd)]
+    assert [event.epoch for event in told] == list(range(1, len(told) + 1))
+    assert [event.phase for event in told if event.phase != "finetune"][-1] == "adapt"
+
+
+def started(arch: str, **changes) -> NetAdapt:
+    return opened(start=Start(1, arch), **changes)
+
+
+def test_from_a_trained_network_it_adapts_at_once_and_begins_with_that_network():
+    space = toy_space()
+    first = space.require(Arch.parse("k5e6-k5e6-k3e6-k5e6-k3e3"))
+    search = started(str(first), latency_limit_ms=limit(0.1))
+    phases = [search.phase(i) for i in range(search.steps)]
+    assert list(dict.fromkeys(phases)) == ["adapt", "finetune", "judge"]
+    assert len(phases) == search.problem.spec.epochs + 1
+    view = fold(run(search))
+    assert next(iter(view.candidates)) == str(first)
+    assert {c.arch for c in view.fresh()} == {str(arch) for arch in search.accepted}
+    costs = [search.problem.latency.predict(arch) for arch in search.accepted]
+    assert len(costs) > 2
+    assert costs == sorted(costs, reverse=True)
+    assert costs[-1] <= limit(0.1) < costs[0]
+
+
+def test_from_a_trained_network_it_learns_more_gently_than_from_none(monkeypatch):
+    told: list[float] = []
+    monkeypatch.setattr(netadapt, "set_lr", lambda _, lr: told.append(lr))
+    search = started(str(toy_space().largest()), latency_limit_ms=limit(0.3))
+    list(search._shrink(1, EpochLog(0)))
+    assert 0 < max(told) < 0.5 * search.problem.recipe.lr
+
+
+def test_what_may_be_chosen_keeps_the_limits_that_its_way_begins_above():
+    problem = toy_problem()
+    largest, smallest = (
+        problem.filter.figure("params", arch)
+        for arch in (problem.space.largest(), problem.space.smallest())
+    )
+    limits = Limits(params=int((largest + smallest) / 2))
+    search = opened(latency_limit_ms=limit(1.5), limits=limits)
+    view = fold(run(search), View(limits))
+    assert any(c.params > limits.params for c in view.fresh())
+    chosen = [*view.front(), *(view.candidates[a] for a in finalists(view, limit(1.5)))]
+    assert chosen
+    assert all(c.params <= limits.params for c in chosen)
 
 
 def test_a_limit_that_excludes_nothing_leaves_the_largest_network():

@@ -8,9 +8,10 @@ from engine.events import Evaluated, fold
 from engine.front import phase as front_phase
 from engine.front.limits import Limits
 from engine.front.phase import FrontPhase
+from engine.problem import Problem
 from engine.space import Arch
 from engine.strategies import random_search
-from engine.strategies.draw import drawn_within
+from engine.strategies.draw import drawn_evenly, drawn_within
 from engine.strategies.random_search import RandomSearch
 from tests.builders import small_space, stage
 from tests.problems import macs_latency, toy_problem, toy_space
@@ -50,8 +51,9 @@ def test_every_network_is_within_the_limits():
     most = toy_problem().filter.figure("params", toy_space().largest()) // 2
     search = opened(limits=Limits(params=int(most)))
     archs = [Arch.parse(event.arch) for event in judged(search)]
-    assert archs
-    assert all(search.problem.filter.admits(arch) for arch in archs)
+    drawn = [arch for arch in archs if arch not in search._ends()]
+    assert drawn
+    assert all(search.problem.filter.admits(arch) for arch in drawn)
 
 
 def test_what_a_network_is_worth_does_not_change_what_is_drawn_next(monkeypatch):
@@ -72,6 +74,35 @@ def test_every_epoch_trains_networks_from_all_of_the_space():
     middle = search.problem.limit_ms
     assert view.epochs[0].phase == "train"
     assert view.epochs[0].modelled_ms == pytest.approx(middle, rel=0.4)
+
+
+def test_it_begins_with_the_ends_of_the_front_phase_of_the_others():
+    search = opened()
+    mine = [e.arch for e in search.step(search.epochs) if isinstance(e, Evaluated)]
+    other = FrontPhase(search.problem).step([])
+    theirs = [e.arch for e in other if isinstance(e, Evaluated)]
+    ends = {str(search.problem.latency.fastest(toy_space())), str(toy_space().largest())}
+    ends.add(str(toy_space().smallest()))
+    assert set(mine[: len(ends)]) == set(theirs[: len(ends)]) == ends
+    assert len(mine) == len(theirs)
+    later = [e.arch for e in search.step(search.epochs + 1) if isinstance(e, Evaluated)]
+    assert not set(later) & set(mine)
+
+
+def uneven(problem: Problem) -> float:
+    """How far 60 draws are from even ones, as Kolmogorov and Smirnov measure it (0..1)."""
+    low, high = problem.latency.fastest_ms, min(problem.limit_ms, problem.latency.slowest_ms)
+    drawn = drawn_evenly(problem, 60)
+    assert len(set(drawn)) == 60
+    shares = sorted((problem.latency.predict(a) - low) / (high - low) for a in drawn)
+    assert shares[-1] <= 1.0 + 1e-9
+    return max(abs(share - (i + 0.5) / 60) for i, share in enumerate(shares))
+
+
+@pytest.mark.parametrize("times", [0.55, 1.0, 10.0])
+def test_what_random_search_judges_is_spread_evenly_up_to_the_limit_or_the_slowest(times):
+    limit = times * macs_latency(toy_space()).slowest_ms
+    assert uneven(toy_problem(latency_limit_ms=limit)) < 0.25  # of even draws: 999 of 1,000
 
 
 def test_half_of_what_is_drawn_lies_just_below_the_latency_limit():

@@ -60,7 +60,8 @@ def test_what_it_takes_is_said_before_it_starts(fake, open_page: Opening) -> Non
     said = words(open_page("compare", fake.workspace))
     assert "At least" in said
     assert "24 searches of" in said
-    assert "8 pilots" in said
+    assert "16 pilots" in said
+    assert "Random search is part of every comparison" not in said
     assert "56 trainings of 20 epochs, 8 of them of random networks" in said
 
 
@@ -69,9 +70,18 @@ def test_with_a_training_behind_it_the_page_knows_the_whole_time(fake, open_page
     fake_run.train(fake, run, fake.store.view(run).front()[0].arch)
     spec = fake_compare.spec_of(fake)
     assert comparison_form.pace(fake.workspace, spec) == pytest.approx(21.4 / 20)
-    # 24 x (60 + 12) s of searching, 8 x 24 s of pilots, 56 x (21.4 + 4) s of training
-    assert "**About 56" in comparison_form.cost(spec, 21.4 / 20)
-    assert "**About 56" in words(open_page("compare", fake.workspace))
+    # 24 x (60 + 12) s of searching, 8 x (24 + 42) s of pilots, 56 x (21.4 + 4) s of training
+    assert "**About 1\u202fh 2\u202fmin" in comparison_form.cost(spec, 21.4 / 20)
+    assert "**About 1\u202fh 2" in words(open_page("compare", fake.workspace))
+
+
+def test_random_search_is_said_to_take_part_where_it_was_not_chosen(
+    fake, open_page: Opening
+) -> None:
+    at = open_page("compare", fake.workspace)
+    at.get("button_group")[0].set_value(["one_shot"]).run()
+    assert "Random search is part of every comparison, asked for or not." in words(at)
+    assert "6 searches of" in words(at)
 
 
 def test_the_button_starts_what_the_form_says(fake, open_page: Opening, started) -> None:
@@ -112,7 +122,7 @@ def test_a_comparison_that_goes_on_says_what_it_does_and_how_long_it_will(
 ) -> None:
     fake_compare.compare(fake, "running")
     at = open_page("compare", fake.workspace)
-    assert "NAS, seed 1\\: searching, step 3 of 88" in words(at)
+    assert "NAS, seed 1\\: searching, step 3 of 96" in words(at)
     assert at.get("progress")[0].proto.text == "Searching · 29\u202fmin left"
     assert {"Pause", "Stop"} <= set(labels(at))
     assert "The table will be here" in words(at)
@@ -124,7 +134,7 @@ def test_one_that_was_cut_off_says_what_is_done_and_can_be_resumed(
 ) -> None:
     run, _ = fake_compare.compare(fake, name)
     at = open_page("compare", fake.workspace)
-    assert "2 of 88 steps are done" in words(at)
+    assert "2 of 96 steps are done" in words(at)
     at.button(key=f"run.toggle.{run}").click().run()
     assert started == [run]
 
@@ -155,7 +165,59 @@ def test_the_best_of_each_column_is_bold(fake) -> None:
     assert [c for c in columns["finetuned"] if c.startswith("**")] == [columns["finetuned"][1]]
     assert columns["RI"][1].startswith("**+2.2 ± 0.6")
     assert columns["peak memory"][0] == "**380\u202fMB**"
-    assert not any(c.startswith("**") for c in columns["epochs"])
+    assert not any(c.startswith("**") for c in (*columns["epochs"], *columns["seconds"]))
+
+
+def test_a_hypervolume_that_is_not_of_shared_weights_is_marked_and_never_bold(fake) -> None:
+    report = fake_compare.report_of(fake_compare.spec_of(fake), {})
+    best = {"mean": 0.99, "error": 0.01, "t": 2.0}
+    report["strategies"][-1]["hypervolume"] = best
+    cells = comparison.table(report)["hypervolume"]
+    assert cells[-1] == "0.990 ± 0.010 †"
+    assert [c for c in cells if c.startswith("**")]
+    assert not any("†" in c for c in cells[:-1])
+
+
+def test_picks_are_shown_of_how_many_seeds(fake) -> None:
+    report = fake_compare.report_of(fake_compare.spec_of(fake), {})
+    report["strategies"][0]["picks"] = 1
+    assert comparison.table(report)["picks"][:2] == ["1 of 3", "3 of 3"]
+
+
+def test_the_winner_and_its_rule_come_first_and_what_was_not_equal_is_said(
+    fake, open_page: Opening
+) -> None:
+    _, report = fake_compare.compare(fake)
+    [said] = comparison.crowned(report)
+    assert said.startswith("**One\\-shot** wins\\: ")
+    assert ":small[The rule, said beforehand: of the strategies of shared weights" in said
+    page = words(open_page("compare", fake.workspace))
+    assert "wins\\: " in page
+    assert "The hypervolume of Zero\\-cost screen is of short trainings alone" in page
+
+
+def test_a_report_from_before_there_was_a_winner_is_still_shown(fake) -> None:
+    report = fake_compare.report_of(fake_compare.spec_of(fake), {})
+    said = comparison.verdict(report)
+    for name in ("winner", "remarks"):
+        del report[name]
+    for row in report["strategies"]:
+        del row["seeds"], row["shared"]
+        for field in ("hypervolume", "finetuned", "retrained", "ri"):
+            row[field] = {k: v for k, v in row[field].items() if k not in ("t", "real")}
+    assert comparison.crowned(report) == []
+    assert comparison.verdict(report) == said
+    assert comparison.table(report)["picks"][0] == "3 of 3"
+
+
+def test_with_few_degrees_of_freedom_two_standard_errors_prove_nothing(fake) -> None:
+    report = fake_compare.report_of(fake_compare.spec_of(fake), {})
+    for row in report["strategies"]:
+        row["finetuned"]["t"] = 12.7
+        row["ri"]["real"] = False
+    said = comparison.verdict(report)
+    assert said.count(",") == len(report["strategies"]) - 2
+    assert said.endswith("with 95 % certainty: none.")
 
 
 def test_cells_that_read_alike_are_bold_alike(fake) -> None:
@@ -185,10 +247,10 @@ def test_the_verdict_names_the_best_its_equals_and_who_beats_random_networks(fak
     said = comparison.verdict(report)
     assert said.startswith("**One-shot** is the most accurate after finetuning: 97.")
     assert (
-        "Not told apart from it by 2 standard errors: Single-Path NAS, ProxylessNAS, NetAdapt."
+        "Not told apart from it with 95 % certainty: Single-Path NAS, ProxylessNAS, NetAdapt."
         in said
     )
-    assert said.endswith("random networks by more than 2 standard errors: One-shot, NetAdapt.")
+    assert said.endswith("random networks with 95 % certainty: One-shot, NetAdapt.")
 
 
 def test_a_comparison_in_which_nothing_was_found_says_so(fake) -> None:
@@ -220,11 +282,11 @@ def test_every_search_of_the_table_leads_to_its_front(fake, open_page: Opening) 
 # -- pictures --------------------------------------------------------------------------------------
 
 
-def test_the_picture_has_intervals_of_two_standard_errors_highest_first(fake) -> None:
+def test_the_picture_has_intervals_by_students_t_highest_first(fake) -> None:
     known = contest.rows(fake_compare.report_of(fake_compare.spec_of(fake), {}), "ri")
     assert known["name"][0] == "One-shot"
     assert known["value"] == sorted(known["value"], reverse=True)
-    assert known["high"][0] - known["low"][0] == pytest.approx(4 * 0.006)
+    assert known["high"][0] - known["low"][0] == pytest.approx(2 * 2.1 * 0.006)
     assert known["full"] == [low > 0 for low in known["low"]]
     assert contest.alt(known, "Gain").startswith("Gain, highest first: One-shot +2.2 ± 0.6")
 
