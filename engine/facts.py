@@ -82,7 +82,7 @@ class Evaluated:
 
 @dataclass(frozen=True, slots=True)
 class Filtered:
-    """How many networks the limits were asked about so far, and how many each of them refused."""
+    """How many networks were drawn so far, before any was moved; how many each limit refused."""
 
     asked: int
     refused: dict[str, int]

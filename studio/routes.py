@@ -93,7 +93,11 @@ def export(request: Request) -> Response:
 def finished_archive(workspace: Workspace, run_id: int, name: str) -> Path | None:
     """The archive called `name` that run `run_id` says it wrote, if it is among the exports."""
     folder = workspace.exports_folder.resolve()
-    for event in workspace.store.view(run_id).exported:
+    try:
+        exported = workspace.store.view(run_id).exported
+    except StudioError:  # there is no such run
+        return None
+    for event in exported:
         path = (workspace.folder / event.archive).resolve()
         if path.name == name and path.is_relative_to(folder) and path.is_file():
             return path

@@ -82,7 +82,7 @@ def shortfall(problem: Problem, arch: Arch) -> float:
 
 
 def by_luck(problem: Problem, looks: int) -> float:
-    """The shortfall that the best of so many random networks within the limit is expected to have."""
+    """The shortfall to be expected of the best of so many random networks within the limit."""
     ms, worths = everything(problem)
     inside = np.sort(worths[ms <= problem.limit_ms])
     up_to = (np.arange(len(inside) + 1) / len(inside)) ** looks  # the best is among the first k
@@ -141,7 +141,7 @@ class _Child(nn.Module):
 
 def _answers(x: Tensor, value: Tensor) -> Tensor:
     half = x.shape[-1] // 2
-    label = (x[:, :, :half].mean((1, 2, 3)) * CLASSES).round().long()
+    label = (x[:, :, :half].mean((1, 2, 3)) * CLASSES).round().long() % CLASSES
     hard = x[:, :, half:].mean((1, 2, 3))
     return F.one_hot(label, CLASSES) * (SHARP * (value - hard))[:, None]
 

@@ -49,6 +49,7 @@ from engine.train import cosine, finite, loss_of, optimizer_for, set_lr
 RANDOM = 2  # networks drawn beside the largest and the smallest in a sandwich
 FLOOR = 0.05  # of the first learning rate: smaller networks go on learning late
 LEVELS, TOP = 8, 1.15  # latency levels of `complexity`, and how far above the limit they reach
+TRIES = 8  # networks moved towards a level; they stop at its target or below
 SMALLEST_EVERY = 4
 MOST_DEALT = 8
 
@@ -139,7 +140,10 @@ class OneShot:
         return [self.problem.space.sample(self.problem.rng)]
 
     def _complexity(self) -> list[Arch]:
-        """A network near the wandering level's latency, or the smallest."""
+        """A network whose latency lies in the wandering level, or the smallest.
+
+        Where TRIES moved networks lie below the level (few may lie in it), the last is taken.
+        """
         problem, rng = self.problem, self.problem.rng
         self.drawn += 1
         if self.drawn % SMALLEST_EVERY == 0:
@@ -147,9 +151,15 @@ class OneShot:
         self.level = min(LEVELS - 1, max(0, self.level + rng.choice((-1, 0, 1))))
         low = problem.latency.fastest_ms
         high = min(problem.latency.slowest_ms, max(low, TOP * problem.limit_ms))
-        target = low + (high - low) * (self.level + rng.random()) / LEVELS
-        start = problem.space.sample(rng)
-        return [move_to(problem.space, problem.latency, start, target, rng)]
+        wide = (high - low) / LEVELS
+        arch = self.smallest
+        for _ in range(TRIES):
+            target = low + wide * (self.level + rng.random())
+            start = problem.space.sample(rng)
+            arch = move_to(problem.space, problem.latency, start, target, rng)
+            if problem.latency.predict(arch) >= low + wide * self.level:
+                break
+        return [arch]
 
     # -- checkpoints --------------------------------------------------------------------------
 

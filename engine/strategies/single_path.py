@@ -7,9 +7,9 @@ Four phases of one run:
 2. search: gates from thresholds, loss = cross-entropy + 5 · max(0, R / T - 1) + max(0, 1 - R / T)
    with R the expected latency; T falls to 0.95 of the limit, which so is reached from above, gate
    by gate, and not merely traded off against.
-3. settle: the best snapshot within all limits is frozen (if none is, the last one is repaired
-   greedily: thresholds know of latency only); the weights
-   of it and of random subnets go on training.
+3. settle: the best snapshot within all limits is frozen (if there is none, the last decisions are
+   repaired greedily: thresholds know of latency only); the weights of it and of random subnets go
+   on training.
 4. front: evolution on the shared weights, batch norm recalibrated before every evaluation.
 
 Choices that no superkernel with gates holds (other families than MBConv, several activations …) are

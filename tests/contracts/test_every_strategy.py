@@ -12,13 +12,13 @@ from engine.events import Evaluated, Event, fold
 from engine.front import phase as front_phase
 from engine.run import freeze, restore
 from engine.space import Arch
-from engine.strategies import STRATEGIES, Strategy
+from engine.strategies import STRATEGIES, Strategy, zero_cost
 from studio import text
 from tests.planted_search import by_luck, found, planted_problem, shortfall
 from tests.problems import macs_latency, toy_problem, toy_space
 
 BASELINE = "random_search"  # learns nothing by design: what the others find, it need not find
-TOYS = 4  # spaces whose best network is known
+TOYS = 3  # spaces whose best network is known
 NEAR = 0.05  # of accuracy: this near the best network within the limit, on average over the toys
 LUCK = 0.75  # and at most so much of the way that as many random networks leave
 
@@ -34,6 +34,7 @@ def a_short_front(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer evaluations than people wait for; the contract is about none of their number."""
     monkeypatch.setattr(front_phase, "GENERATIONS", 4)
     monkeypatch.setattr(front_phase, "CHILDREN", 10)
+    monkeypatch.setattr(zero_cost, "PER_EPOCH", 8)
 
 
 def opened(name: str, seed: int = 0, epochs: int = 6) -> tuple[Strategy, object]:

@@ -214,4 +214,4 @@ def test_a_restart_of_the_server_in_the_middle_of_editing_loses_nothing(desk: De
     desk.show()
     expect(desk.card("Stage 1 of 4, Fused-MBConv")).to_be_visible()
     expect(desk.chip("Stage 3", "Kernel 7×7")).to_have_attribute("aria-pressed", "true")
-    expect(desk.card("Stage 4").get_by_role("spinbutton", name="Width")).to_have_value("24")
+    expect(desk.card("Stage 4").get_by_role("spinbutton", name="Width")).to_have_value("40")

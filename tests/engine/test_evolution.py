@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,3 +79,33 @@ def test_the_best_within_the_limit_is_found() -> None:
     found = max(worth(a) for a in evolution.told if latency.predict(a) <= evolution.limit_ms)
     assert found >= best
     assert len(evolution.told) < space.size()
+
+
+class Luck(Evolution):
+    """Evolution without parents: what it asks for is drawn, and then moved as children are."""
+
+    def _offspring(self, _pool: list[Arch], rng: random.Random) -> Arch:
+        return self.space.sample(rng)
+
+
+def shares(kind: type[Evolution]) -> list[Counter[tuple[str, ...]]]:
+    """How often each value of each gene is asked for by what is always told the same accuracy."""
+    space = small_space(*(stage(depth=[1, 2]) for _ in range(4)))
+    latency = macs_latency(space)
+    limit = (latency.fastest_ms + latency.slowest_ms) / 2
+    asked: list[Arch] = []
+    for seed in range(60):
+        rng, evolution = random.Random(seed), kind(Filter(space, latency, limit))
+        for generation in range(5):
+            archs = evolution.ask(12, rng)
+            asked += archs if generation else []  # the first has no parents in any case
+            for arch in archs:
+                evolution.tell(arch, 0.5)
+    found = [Counter(space.parts(arch)[i] for arch in asked) for i in range(len(space.genes()))]
+    return [Counter({v: n / len(asked) for v, n in count.items()}) for count in found]
+
+
+def test_spos_evolution_with_a_constant_score_equals_random_search() -> None:
+    for blind, luck in zip(shares(Evolution), shares(Luck), strict=True):
+        for value in blind | luck:
+            assert abs(blind[value] - luck[value]) <= 0.08, value

@@ -8,11 +8,14 @@ from itertools import cycle
 
 import pytest
 import torch
+from torch import Tensor
 
 from engine.errors import RunError
 from engine.events import EpochEnd
-from engine.problem import evaluate
+from engine.problem import Problem, evaluate
+from engine.recipe import OPTIMIZERS, Recipe, with_usual_lr
 from engine.strategies.shared_training import SharedTraining
+from engine.superkernel import SuperKernel
 from tests.problems import toy_problem
 
 
@@ -28,18 +31,42 @@ def test_an_epoch_draws_once_for_every_batch_and_tells_their_mean_latency():
     assert event.modelled_ms == pytest.approx(sum(ends) / 2)
 
 
-def test_what_the_drawn_network_does_not_use_stays_as_it_was():
+def moved_by_the_smallest(optimizer: str) -> tuple[Problem, dict[str, Tensor], dict[str, Tensor]]:
+    """Weights by name when the largest network has learned, and after an epoch of the smallest."""
     problem = toy_problem()
-    space, supernet = problem.space, problem.supernet
-    layer = next(i for i, op in enumerate(space.smallest().ops) if op == "skip")
-    before = {name: p.clone() for name, p in supernet.slots[layer].named_parameters()}
+    problem.recipe = Recipe(batch=32, **with_usual_lr({"optimizer": optimizer}))
     training = SharedTraining(problem)
-    list(training.epoch(0, 1, draw=space.largest))
-    moved = {name: p.clone() for name, p in supernet.slots[layer].named_parameters()}
-    list(training.epoch(0, 1, draw=space.smallest))
-    assert any(not torch.equal(moved[name], before[name]) for name in moved)
-    for name, p in supernet.slots[layer].named_parameters():
-        assert torch.equal(p, moved[name])
+    list(training.epoch(0, 2, draw=problem.space.largest))  # gives the optimiser a memory
+    before = {name: p.detach().clone() for name, p in problem.supernet.named_parameters()}
+    list(training.epoch(0, 2, draw=problem.space.smallest))
+    return problem, before, dict(problem.supernet.named_parameters())
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_layers_that_the_drawn_network_leaves_out_stay_as_they_were(optimizer):
+    problem, before, after = moved_by_the_smallest(optimizer)
+    skipped = problem.space.smallest().ops.index("skip")
+    inside = [name for name in before if name.startswith(f"slots.{skipped}.")]
+    assert inside
+    assert all(torch.equal(after[name], before[name]) for name in inside)
+    assert not torch.equal(after["stem.0.conv.weight"], before["stem.0.conv.weight"])
+
+
+def test_what_the_drawn_network_does_not_use_of_a_layer_stays_as_it_was():
+    problem, before, after = moved_by_the_smallest("sgd")
+    kernel = problem.supernet.kernels()[1]
+    assert isinstance(kernel, SuperKernel)
+    assert problem.space.smallest().ops[1] == "k3e3"
+    narrow = kernel.mids[0]
+    ring = torch.ones_like(kernel.depthwise, dtype=torch.bool)
+    ring[:narrow, :, 1:-1, 1:-1] = False
+    inside = before["slots.1.depthwise"], after["slots.1.depthwise"]
+    assert torch.equal(inside[0][ring], inside[1][ring])
+    assert not torch.equal(inside[0][~ring], inside[1][~ring])
+    for name in ("expand", "bn_expand.weight", "bn_depthwise.bias"):
+        name = f"slots.1.{name}"
+        assert torch.equal(before[name][narrow:], after[name][narrow:])
+        assert not torch.equal(before[name][:narrow], after[name][:narrow])
 
 
 def test_the_learning_rate_falls_along_half_a_cosine_over_all_epochs():
