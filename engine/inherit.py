@@ -19,7 +19,7 @@ from engine.errors import CheckpointError, RunError
 from engine.events import Progress, Trained
 from engine.methods import METHODS, require_judged
 from engine.space import Arch, SearchSpace
-from engine.spec import RunSpec, Start, TrainSpec
+from engine.spec import RunSpec, Start
 from engine.store import Store
 from engine.strategies import SEPARATE
 from engine.supernet import SuperNet
@@ -116,8 +116,7 @@ def trainings(store: Store, run_id: int, arch: Arch) -> list[tuple[Trained, Path
     """Every finished training of `arch` in search `run_id`, with the file of its weights."""
     return [
         (event, store.run_folder(run.id) / WEIGHTS)
-        for run in store.runs(TrainSpec.kind)
-        if isinstance(run.spec, TrainSpec) and (run.spec.run, run.spec.arch) == (run_id, str(arch))
+        for run in store.trainings(run_id, str(arch))
         for event in store.view(run.id).trained
     ]
 

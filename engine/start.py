@@ -10,7 +10,7 @@ from engine.errors import DataError, RunError
 from engine.front.filter import Filter
 from engine.methods import METHODS
 from engine.space import Arch, SearchSpace
-from engine.spec import RunSpec, Start, TrainSpec
+from engine.spec import RunSpec, Start
 from engine.store import Store
 
 REFINING = next(name for name, method in METHODS.items() if method.shrinks)
@@ -41,13 +41,7 @@ def is_trained(store: Store, run_id: int, arch: Arch) -> bool:
     every = METHODS[spec.strategy].every
     if view.step > 0 and (every or str(arch) in view.candidates):
         return True
-    wanted = (run_id, str(arch))
-    return any(
-        isinstance(run.spec, TrainSpec)
-        and (run.spec.run, run.spec.arch) == wanted
-        and store.view(run.id).trained
-        for run in store.runs(TrainSpec.kind)
-    )
+    return any(store.view(run.id).trained for run in store.trainings(run_id, str(arch)))
 
 
 def require_same(store: Store, start: Start, space: SearchSpace, data_hash: str) -> None:

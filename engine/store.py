@@ -24,7 +24,7 @@ from engine.errors import RunError
 from engine.events import Event
 from engine.front.limits import Limits
 from engine.schema import migrations
-from engine.spec import Spec, from_json, to_json
+from engine.spec import Spec, TrainSpec, from_json, to_json
 
 BUSY_MS = 10_000
 GRACE_S = 20.0  # a run that was just created has this long for its worker to take the lock
@@ -163,6 +163,15 @@ class Store:
         if kind is None:
             return self._runs("order by id desc")
         return self._runs("where kind = ? order by id desc", kind)
+
+    def trainings(self, run_id: int, arch: str) -> list[Run]:
+        """Trainings of network `arch` of search `run_id`, newest first, finished or not."""
+        every = [(run, run.spec) for run in self.runs(TrainSpec.kind)]
+        return [
+            run
+            for run, spec in every
+            if isinstance(spec, TrainSpec) and (spec.run, spec.arch) == (run_id, arch)
+        ]
 
     def _runs(self, clause: str, *values: object) -> list[Run]:
         columns = "id, kind, spec, status, state, wanted, created_at, heartbeat_at, ended_at"

@@ -33,7 +33,7 @@ TORCH_FREE = (
         "devices",
         "latency",
         *("methods", "recipe", "front.limits", "front.filter", "front.encoding"),
-        *("front.predictor", "front.linas", "front.evolution", "front.new_front"),
+        *("front.predictor", "front.linas", "front.evolution", "front.new_front", "front.rounds"),
         *("trust.figures", "trust.plan", "trust.verdict", "trust.checks"),
         *("explain.why", "explain.knobs", "explain.regression", "explain.shrink"),
         *("contest.compare", "contest.job", "contest.time", "contest.budget", "contest.report"),

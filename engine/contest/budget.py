@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from engine.events import Calibrated, DataReady, Event, Progress, Resumed
+from engine.front.rounds import rounds
 
 ROUNDS = ("front", "draw")  # phases of rounds of judging, as strategies call them
-GENERATIONS, PER_GENERATION = 10, 4  # as in the front phase: one for four epochs, ten at most
 FEWEST, MOST = 3, 10_000  # epochs of a search
 OPENING = (Resumed, DataReady, Calibrated)  # what comes before the first step
 
@@ -52,11 +52,6 @@ class Price:
             middle = (low + high) // 2
             low, high = (middle, high) if self.seconds(middle) <= budget_s else (low, middle)
         return low
-
-
-def rounds(epochs: int) -> int:
-    """Rounds of judging after so many epochs."""
-    return min(GENERATIONS, max(2, epochs // PER_GENERATION))
 
 
 def price_of(epochs: int, cost: Cost) -> Price:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.front.tables import additive, peaks
+from engine.front.tables import Genes, additive, peaks
 from engine.latency import LatencyModel
 from engine.space import Arch, SearchSpace
 
@@ -30,7 +30,8 @@ class Encoder:
 
     def __init__(self, space: SearchSpace, latency: LatencyModel) -> None:
         self.space, self.latency = space, latency
-        self.genes = space.genes()
+        self._rows = Genes(space)
+        self.genes = self._rows.genes
         slots = space.slots()
         self.columns = [(i, op) for i, slot in enumerate(slots) for op in slot.ops]
         number = {column: k for k, column in enumerate(self.columns)}
@@ -42,7 +43,6 @@ class Encoder:
                 for i, op in zip(gene.slots, value, strict=True):
                     hot[row, number[i, op]] = 1.0
             self._hot.append(hot)
-        self._index = [{value: k for k, value in enumerate(g.values)} for g in self.genes]
         self._sums = {name: additive(space, name, latency) for name in TOTALS}
         self._peaks = [np.array(most) for most in peaks(space)]
         self._ends = {name: self._range(name) for name in TOTALS}
@@ -59,16 +59,12 @@ class Encoder:
 
     def at(self, archs: Sequence[Arch]) -> Ints:
         """Index of each gene's value: (n, genes)."""
-        rows = [
-            [index[p] for index, p in zip(self._index, self.space.parts(arch), strict=True)]
-            for arch in archs
-        ]
+        rows = [self._rows.row(arch) for arch in archs]
         return np.array(rows, dtype=np.int64).reshape(len(archs), len(self.genes))
 
     def arch(self, row: Ints) -> Arch:
         """The architecture of one row."""
-        parts = (gene.values[int(k)] for gene, k in zip(self.genes, row, strict=True))
-        return Arch(tuple(op for part in parts for op in part))
+        return self._rows.arch(row)
 
     def total(self, name: str, at: Ints) -> Floats:
         """Predicted ms, parameters, MACs or bytes of the ONNX file of each row: (n,)."""

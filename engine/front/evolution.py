@@ -82,7 +82,8 @@ class Evolution:
     def _finalists(self) -> list[Arch]:
         """The most accurate of all told within the limit, a third as many as there are parents."""
         inside = [a for a, (ms, _) in self.told.items() if ms <= self.limit_ms]
-        return sorted(inside, key=lambda a: (self.told[a][1], a))[: self.parents // 3]
+        # of equals the older ones, as sorting leaves them
+        return sorted(inside, key=lambda a: self.told[a][1])[: self.parents // 3]
 
     def _child(self, elite: list[Arch], finalists: list[Arch], rng: random.Random) -> Arch:
         """A child for just below the limit (with room for noise) or, as often, for anywhere."""

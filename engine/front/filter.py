@@ -13,7 +13,7 @@ from engine.cost import network_cost
 from engine.errors import InfeasibleLimit
 from engine.front.limits import UNITS, Limits, told
 from engine.front.moves import Moves
-from engine.front.tables import additive, onnx_bytes, peaks
+from engine.front.tables import Genes, additive, onnx_bytes, peaks
 from engine.latency import LatencyModel
 from engine.space import Arch, SearchSpace
 
@@ -189,8 +189,4 @@ def least_of(filter_: Filter, name: str) -> Arch:
         costs: tuple[tuple[float, ...], ...] = peaks(space)
     else:
         _, costs = additive(space, name, filter_.latency)
-    parts = (
-        gene.values[min(range(len(table)), key=table.__getitem__)]
-        for gene, table in zip(space.genes(), costs, strict=True)
-    )
-    return Arch(tuple(op for part in parts for op in part))
+    return Genes(space).arch(min(range(len(table)), key=table.__getitem__) for table in costs)

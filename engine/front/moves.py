@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.front.tables import additive, peaks
+from engine.front.tables import Genes, additive, peaks
 from engine.latency import LatencyModel
 from engine.space import Arch, SearchSpace
 
@@ -29,8 +29,8 @@ class Moves:
     """The single changes of networks of one space: a column per value of every gene."""
 
     def __init__(self, space: SearchSpace, latency: LatencyModel) -> None:
-        self.space, self.latency, self.genes = space, latency, space.genes()
-        sizes = [len(gene.values) for gene in self.genes]
+        self.space, self.latency, self._rows = space, latency, Genes(space)
+        sizes = [len(gene.values) for gene in self._rows.genes]
         self.first: Ints = np.cumsum([0, *sizes[:-1]])
         self.gene: Ints = np.repeat(np.arange(len(sizes)), sizes)
         self.peaks = np.concatenate([np.array(p, dtype=np.float64) for p in peaks(space)])
@@ -107,10 +107,7 @@ class Moves:
 
     def _at(self, arch: Arch) -> Ints:
         """The column of every gene's value: (genes,)."""
-        parts = zip(self.genes, self.space.parts(arch), strict=True)
-        within = [gene.values.index(part) for gene, part in parts]
-        return np.array(within, dtype=np.int64) + self.first
+        return np.array(self._rows.row(arch), dtype=np.int64) + self.first
 
     def _arch(self, at: Ints) -> Arch:
-        chosen = zip(self.genes, at - self.first, strict=True)
-        return Arch(tuple(op for gene, k in chosen for op in gene.values[int(k)]))
+        return self._rows.arch(at - self.first)

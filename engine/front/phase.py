@@ -14,10 +14,11 @@ from engine.events import Event, Filtered
 from engine.front.evolution import Evolution
 from engine.front.linas import FIRST, Linas
 from engine.front.predictor import FEWEST
+from engine.front.rounds import GENERATIONS, rounds
 from engine.problem import Problem, evaluate
 from engine.space import Arch
 
-GENERATIONS, CHILDREN = 10, 24  # the most; a short budget gets a generation for four epochs
+CHILDREN = 24
 
 
 class FrontPhase:
@@ -25,7 +26,7 @@ class FrontPhase:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self.steps = min(GENERATIONS, max(2, problem.spec.epochs // 4))
+        self.steps = rounds(problem.spec.epochs, GENERATIONS)
         self.searcher = self._searcher()
 
     def _searcher(self) -> Linas | Evolution:

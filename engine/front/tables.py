@@ -6,6 +6,7 @@ the most of its layers. Nothing is held to a limit here, and no torch is needed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from engine.blocks.contract import Place
@@ -19,6 +20,24 @@ Tables = tuple[float, tuple[tuple[float, ...], ...]]
 """What stem and head cost, and every value of every gene; their sum is the network's."""
 
 SPARE = 8  # bytes per layer of a file for what its neighbours' names add: rather too large
+
+
+class Genes:
+    """Networks of one space as rows of whole numbers: the index of each gene's value."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        self.space, self.genes = space, space.genes()
+        self._index = [{value: k for k, value in enumerate(g.values)} for g in self.genes]
+
+    def row(self, arch: Arch) -> list[int]:
+        """The index of each gene's value in `arch`."""
+        parts = zip(self._index, self.space.parts(arch), strict=True)
+        return [index[part] for index, part in parts]
+
+    def arch(self, row: Iterable[int]) -> Arch:
+        """The architecture of one row; `row` is its inverse."""
+        parts = (gene.values[int(k)] for gene, k in zip(self.genes, row, strict=True))
+        return Arch(tuple(op for part in parts for op in part))
 
 
 def additive(space: SearchSpace, name: str, latency: LatencyModel | None = None) -> Tables:
@@ -69,8 +88,7 @@ def _with_constant(
     space: SearchSpace, genes: tuple[tuple[float, ...], ...], smallest: float
 ) -> Tables:
     """The tables with what is left of the smallest network's figure, which so is exact."""
-    parts = space.parts(space.smallest())
-    at = [gene.values.index(part) for gene, part in zip(space.genes(), parts, strict=True)]
+    at = Genes(space).row(space.smallest())
     return smallest - sum(table[k] for table, k in zip(genes, at, strict=True)), genes
 
 

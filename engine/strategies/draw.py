@@ -49,18 +49,16 @@ def _different(
     for i in range(count):
         for attempt in range(TRIES):
             arch = draw(i, attempt)
-            if arch not in found and arch not in known and _within(problem, arch):
+            if arch not in found and arch not in known and problem.filter.keeps(arch):
                 found[arch] = None
                 break
     return list(found)
 
 
-def _within(problem: Problem, arch: Arch) -> bool:
-    return problem.latency.predict(arch) <= problem.limit_ms and problem.filter.admits(arch)
-
-
 def _uniform(problem: Problem) -> Arch:
-    return problem.space.sample(problem.rng)
+    arch = problem.space.sample(problem.rng)
+    problem.filter.admits(arch)  # counted as it was drawn: moved, next to all are admitted
+    return arch
 
 
 def _moved(problem: Problem, least_ms: float) -> Arch:
@@ -68,4 +66,4 @@ def _moved(problem: Problem, least_ms: float) -> Arch:
     rng, space = problem.rng, problem.space
     most = NEAR[1] * min(problem.limit_ms, problem.latency.slowest_ms)
     target = rng.uniform(least_ms, most)
-    return problem.filter.fit(move_to(space, problem.latency, space.sample(rng), target, rng), rng)
+    return problem.filter.fit(move_to(space, problem.latency, _uniform(problem), target, rng), rng)

@@ -112,7 +112,7 @@ class MnasNet:
         """What the controller likes best within the limits; moved there if it likes nothing so."""
         kept = self.problem.filter
         likely = self.controller.likeliest(LIKELY)
-        inside = list(islice((arch for arch in likely if kept.admits(arch)), SEEDS))
+        inside = list(islice((arch for arch in likely if kept.keeps(arch)), SEEDS))
         return inside or [kept.toward(likely[0], self.problem.rng)]
 
     def state_dict(self) -> dict[str, Any]:

@@ -5,8 +5,9 @@
 2. adapt: step by step to the limits. Every gene proposes its least change that saves enough; the
    proposals that lose least untrained are finetuned for a few batches, each from the same weights;
    the best is kept with its weights. Truncating is slicing here: a smaller op is a slice of the
-   larger one. The weights move with every step: what a part accepted is told at its end, and what
-   parts before accepted is stale.
+   larger one, its first channels (the paper keeps those of the greatest norm). The weights move
+   with every step: what a part accepted is told at its end, and what parts before accepted is
+   stale.
 3. finetune: all accepted networks together, the last of them half of the time.
 4. judge: each accepted network again, on the weights as they ended up, which can be exported. No
    other network was ever trained, so no other is told.
@@ -134,7 +135,7 @@ class NetAdapt:
         `share` of the part is told while it goes on; `log` takes what the finetuning comes to.
         """
         here = self.accepted[-1]
-        if self.shrinking.within(here):
+        if self.problem.filter.keeps(here):
             self.ended = True
             return
         options = self.shrinking.proposals(here, self.least(left))

@@ -56,7 +56,8 @@ class RandomSearch:
 
     def _round(self) -> Iterator[Event]:
         problem = self.problem
-        ends = [] if self.seen else self._ends()
+        # those above a limit are evaluated all the same, but on no front
+        ends = [] if self.seen else list(dict.fromkeys(front_phase.ends(problem)))
         count = front_phase.CHILDREN - len(ends)
         batch = [*ends, *drawn_evenly(problem, count, {**self.seen, **dict.fromkeys(ends)})]
         for i, arch in enumerate(batch, 1):
@@ -65,12 +66,6 @@ class RandomSearch:
             problem.tick(i / len(batch))
         yield Filtered(problem.filter.asked, dict(problem.filter.refused))
         problem.tick(1.0)
-
-    def _ends(self) -> list[Arch]:
-        """The networks that every front phase begins with, within the limits or not."""
-        space = self.problem.space
-        ends = (self.problem.latency.fastest(space), space.smallest(), space.largest())
-        return list(dict.fromkeys(ends))
 
     def state_dict(self) -> dict[str, Any]:
         """The optimiser, what was judged, and the filter's counts."""

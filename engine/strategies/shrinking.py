@@ -12,7 +12,6 @@ from engine.front.filter import Filter
 from engine.space import Arch
 
 TINY = 1e-9  # costs are sums; equal ones differ by less
-BYTES = 4  # of a parameter in a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +37,9 @@ class Shrinking:
         return max(self._figure(name, arch) / most for name, most in limits.items())
 
     def _figure(self, name: str, arch: Arch) -> float:
-        if name != "onnx_bytes":
-            return self.filter.figure(name, arch)
-        # Files take long to write, and follow the parameters: at most what the largest has beside.
-        largest = self.filter.space.largest()
-        beside = self.filter.figure(name, largest) - BYTES * self.filter.figure("params", largest)
-        return beside + BYTES * self.filter.figure("params", arch)
-
-    def within(self, arch: Arch) -> bool:
-        """Whether `arch` keeps all limits, exactly."""
-        return self.filter.latency.predict(arch) <= self.limit_ms and self.filter.admits(arch)
+        if name == "onnx_bytes":  # files take long to write: by tables, some bytes off
+            return self.filter.moves.total(name, arch)
+        return self.filter.figure(name, arch)
 
     def proposals(self, arch: Arch, least: float) -> list[Proposal]:
         """Of every gene the change that saves least but enough; of none, those that save most."""

@@ -10,7 +10,7 @@ import streamlit as st
 
 from engine.errors import StudioError
 from engine.events import Trained
-from engine.spec import ExportSpec, RunSpec, TrainSpec
+from engine.spec import ExportSpec, RunSpec
 from engine.store import Run
 from engine.workspace import Workspace
 from studio import launch, state, text
@@ -220,12 +220,7 @@ def bar(run: Run, name: str) -> None:
 
 def trainings(workspace: Workspace, run_id: int, arch: str) -> list[Run]:
     """Trainings of `arch` of search `run_id`, newest first."""
-    runs = workspace.store.runs("train")
-    return [
-        r
-        for r in runs
-        if isinstance(r.spec, TrainSpec) and (r.spec.run, r.spec.arch) == (run_id, arch)
-    ]
+    return workspace.store.trainings(run_id, arch)
 
 
 def trained(workspace: Workspace, run_id: int, arch: str) -> list[tuple[Run, Trained]]:

@@ -23,9 +23,8 @@ def test_a_comparison_is_read_and_leads_to_the_front_of_a_search(
     page.goto(f"{studio.url}/compare?ws={fake.workspace.name}")
     drawn(page)
     expect(page.get_by_role("heading", name=f"Comparison {number}")).to_be_visible()
-    best = page.locator(".st-key-compare-table strong").all_inner_texts()
-    assert len(best) == 5
-    assert page.locator(".marks").count() == 2
+    expect(page.locator(".st-key-compare-table strong")).to_have_count(5)
+    expect(page.locator(".marks")).to_have_count(2)
     page.get_by_role("link", name=re.compile("seed 1")).first.click()
     run = report["runs"][1]["run"]
     expect(page.get_by_role("heading", name=f"Front of search {run}")).to_be_visible()

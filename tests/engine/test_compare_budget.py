@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.contest.budget import FEWEST, MOST, Cost, Price, cost_of, price_by, price_of, rounds
+from engine.contest.budget import FEWEST, MOST, Cost, Price, cost_of, price_by, price_of
 from engine.events import Calibrated, DataReady, Evaluated, Progress, Resumed, Warned
 from engine.front.phase import FrontPhase
+from engine.front.rounds import rounds
 from engine.methods import METHODS
 from tests.fake_contest import plan
 from tests.problems import toy_problem

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from engine.spec import Spec
 from engine.workspace import Workspace, create_workspace
+from studio import launch
 
 Opening = Callable[..., AppTest]
 
@@ -48,6 +50,18 @@ def open_page(root: Path) -> Opening:
         return at.run()
 
     return opening
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Spec]:
+    """Specs of runs that a page created; no worker process starts."""
+    specs: list[Spec] = []
+
+    def spawn(workspace: Workspace, run_id: int) -> None:
+        specs.append(workspace.store.run(run_id).spec)
+
+    monkeypatch.setattr(launch, "_spawn", spawn)
+    return specs
 
 
 def words(at: AppTest) -> str:

@@ -11,24 +11,11 @@ from streamlit.testing.v1 import AppTest
 from engine.cost import network_cost
 from engine.space import Arch
 from engine.spec import ExportSpec, Spec, TrainSpec
-from engine.workspace import Workspace
-from studio import launch, text
+from studio import text
 from studio.parts.export_card import checks
 from tests.studio import fake_run
 from tests.studio.conftest import Opening, words
 from tests.studio.fake_run import LIMIT_MS, Fake
-
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[Spec]:
-    """Specs of runs that a page created; no worker process starts."""
-    specs: list[Spec] = []
-
-    def spawn(workspace: Workspace, run_id: int) -> None:
-        specs.append(workspace.store.run(run_id).spec)
-
-    monkeypatch.setattr(launch, "_spawn", spawn)
-    return specs
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from engine.events import Evaluated, Progress
 from engine.space import Arch
 from engine.spec import RunSpec, Spec, Start, TrainSpec
-from studio import launch, state
+from studio import state
 from studio.parts import refine_card
 from tests.studio import fake_run
 from tests.studio.conftest import Opening, labels, words
@@ -27,18 +27,6 @@ def searched(root: Path) -> Fake:
     fake = fake_run.make(root)
     fake_run.search(fake)
     return fake
-
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[Spec]:
-    """Specs of runs that a page created; no worker process starts."""
-    specs: list[Spec] = []
-
-    def spawn(workspace: Any, run_id: int) -> None:
-        specs.append(workspace.store.run(run_id).spec)
-
-    monkeypatch.setattr(launch, "_spawn", spawn)
-    return specs
 
 
 @pytest.fixture

@@ -14,26 +14,13 @@ from streamlit.testing.v1 import AppTest
 from engine.events import EpochEnd, View, fold
 from engine.spec import ProfileSpec, RunSpec, Spec
 from engine.store import Run
-from engine.workspace import Workspace
-from studio import launch, text
+from studio import text
 from studio.parts import launch_form, runs
 from studio.parts.journal import journal
 from tests.builders import small_space, stage
 from tests.studio import fake_run
 from tests.studio.conftest import Opening, labels, words
 from tests.studio.fake_run import LIMIT_MS
-
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[Spec]:
-    """Specs of runs that a page created; no worker process starts."""
-    specs: list[Spec] = []
-
-    def spawn(workspace: Workspace, run_id: int) -> None:
-        specs.append(workspace.store.run(run_id).spec)
-
-    monkeypatch.setattr(launch, "_spawn", spawn)
-    return specs
 
 
 def button(at: AppTest, label: str) -> Any:

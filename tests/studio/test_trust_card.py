@@ -16,8 +16,6 @@ from engine.spec import Spec, TrustSpec
 from engine.store import Status
 from engine.trust.checks import CHECKS
 from engine.trust.verdict import TITLES
-from engine.workspace import Workspace
-from studio import launch
 from studio.parts import checks_list, runs, trust_card, trust_report
 from tests.studio import fake_run, fake_trust
 from tests.studio.conftest import Opening, labels, words
@@ -38,18 +36,6 @@ def searched(root: Path) -> Fake:
 def shown(searched: Fake, open_page: Opening) -> Showing:
     """Opens Front on that search."""
     return lambda: open_page("front", searched.workspace, run=1)
-
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[Spec]:
-    """Specs of runs that a page created; no worker process starts."""
-    specs: list[Spec] = []
-
-    def spawn(workspace: Workspace, run_id: int) -> None:
-        specs.append(workspace.store.run(run_id).spec)
-
-    monkeypatch.setattr(launch, "_spawn", spawn)
-    return specs
 
 
 def fields(at: AppTest) -> dict[str, Any]:

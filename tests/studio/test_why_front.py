@@ -12,7 +12,7 @@ from engine.events import Conflicts, Evaluated
 from engine.space import SearchSpace
 from engine.spec import ConflictSpec, Spec
 from engine.workspace import Workspace
-from studio import composing, launch, state
+from studio import composing, state
 from studio.parts import conflicts_card, effects_card, lessons, network_card, shrink_card
 from tests.studio import fake_run, fake_why
 from tests.studio.conftest import Opening, labels, words
@@ -26,18 +26,6 @@ KERNELS = [3, 5]
 def searched(root: Path) -> tuple[Planted, int]:
     """A finished search whose last stage is better off without 5×5 kernels, and its id."""
     return fake_why.make(root)
-
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[Spec]:
-    """Specs of runs that a page created; no worker process starts."""
-    specs: list[Spec] = []
-
-    def spawn(workspace: Workspace, run_id: int) -> None:
-        specs.append(workspace.store.run(run_id).spec)
-
-    monkeypatch.setattr(launch, "_spawn", spawn)
-    return specs
 
 
 def press(at: AppTest, label: str) -> AppTest:
