@@ -26,6 +26,11 @@ class Method:
     every: bool = True
     shrinks: bool = False
 
+    @property
+    def weights(self) -> str:
+        """Which weights its proxy accuracies are of, in words."""
+        return "shared weights" if self.shared else "a short training alone"
+
 
 METHODS: dict[str, Method] = {
     "single_path": Method(

@@ -19,9 +19,11 @@ from engine.cli import progress
 from engine.devices import open_device
 from engine.errors import ExportError, RunError, StudioError
 from engine.events import Exported, View
+from engine.front.filter import Filter
 from engine.latency import load_model, require_feasible
 from engine.space import Arch
 from engine.spec import CompareSpec, DeviceChoice, ProfileSpec, RunSpec, Spec
+from engine.start import require_shrinking
 from engine.store import Run, Status, Store
 from engine.workspace import Workspace
 
@@ -128,11 +130,14 @@ def start(workspace: Workspace, spec: Spec) -> Done:
 
 
 def _refuse_the_impossible(workspace: Workspace, spec: RunSpec) -> None:
-    """Refuses, before there is a run, a limit that the known table says nothing can meet."""
+    """Refuses, before there is a run, limits of which the known table says they are no use."""
     device = open_device(spec.device)
     model = load_model(workspace.store, device.key, spec.space)
     if model is not None:
         require_feasible(model, spec.latency_limit_ms, device.name)
+        if spec.start is not None:
+            kept = Filter(spec.space, model, spec.latency_limit_ms, spec.limits)
+            require_shrinking(kept, spec.start)
 
 
 def resume(workspace: Workspace, run_id: int) -> Done:

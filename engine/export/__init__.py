@@ -32,6 +32,7 @@ from engine.export.parity import check_model, max_difference
 from engine.graph import to_onnx
 from engine.latency import load_model
 from engine.memory import images_at_once
+from engine.methods import METHODS, Method
 from engine.run import flips
 from engine.space import Arch, SearchSpace
 from engine.spec import ExportSpec, RunSpec, Spec
@@ -56,9 +57,8 @@ def export(spec: Spec, store: Store, clock: Clock) -> Iterator[Event]:
     splits = load_splits(data, flip=flips(search.data), most=images_at_once(space))
     weights = best_weights(store, spec.run, arch, splits)
     if weights.trained is None and weights.times_tested:
-        yield Warned(
-            "The shared weights are more accurate than any trained since: they are exported."
-        )
+        kind = METHODS[search.strategy].weights
+        yield Warned(f"The search's weights ({kind}) are more accurate than any since: exported.")
     clock.tick(0.2, "writing the ONNX file")
     model = to_onnx(
         space.layers(arch), arrays(weights.network), metadata=_metadata(space, arch, data)
@@ -83,7 +83,7 @@ def export(spec: Spec, store: Store, clock: Clock) -> Iterator[Event]:
         "parity_max_abs": parity,
         "parity_inputs": PARITY_INPUTS,
         **_latency(samples, search, device.provenance() | {"busy": samples.busy}),
-        **_accuracy(weights),
+        **_accuracy(weights, METHODS[search.strategy]),
         **_facts(search, space, arch, data),
         "predicted_ms": latency.predict(arch) if latency else None,
         "checks": [asdict(check) for check in checks(store, spec.run, exporting=digest)],
@@ -133,11 +133,11 @@ def _latency(samples: Samples, search: RunSpec, provenance: dict[str, Any]) -> d
     }
 
 
-def _accuracy(weights: Weights) -> dict[str, Any]:
+def _accuracy(weights: Weights, method: Method) -> dict[str, Any]:
     trained = weights.trained
     kinds = {"finetune": "finetuned", "retrain": "retrained"}
     return {
-        "weights": kinds[trained.mode] if trained else "shared",
+        "weights": kinds[trained.mode] if trained else "shared" if method.shared else "alone",
         "proxy_accuracy": weights.proxy_accuracy,
         "accuracy": trained.accuracy if trained else None,
         "test_accuracy": trained.test_accuracy if trained else None,

@@ -7,6 +7,7 @@ from typing import Any
 
 WEIGHTS = {
     "shared": "the shared weights of the search, not trained on their own",
+    "alone": "a short training of its own in the search",
     "finetuned": "finetuned from the shared weights of the search",
     "retrained": "trained from scratch",
 }
@@ -44,7 +45,8 @@ def _what(report: dict[str, Any]) -> str:
 def _accuracy(report: dict[str, Any]) -> str:
     lines = [f"Weights: {WEIGHTS[report['weights']]}.", ""]
     if report["proxy_accuracy"] is not None:
-        what = "Proxy accuracy (shared weights, architecture split)"
+        kind = "short training alone" if report["weights"] == "alone" else "shared weights"
+        what = f"Proxy accuracy ({kind}, architecture split)"
         lines.append(_share(what, report["proxy_accuracy"]))
     if report["accuracy"] is not None:
         lines.append(_share("Accuracy on the architecture split", report["accuracy"]))

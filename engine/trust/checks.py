@@ -13,6 +13,7 @@ import numpy as np
 
 from engine.errors import RunError
 from engine.events import Candidate, View
+from engine.methods import METHODS
 from engine.spec import ExportSpec, RunSpec, TrainSpec, TrustSpec
 from engine.store import Run, Store
 from engine.trust.figures import kendall
@@ -75,10 +76,17 @@ def newest_report(store: Store, run_id: int) -> dict[str, Any] | None:
 Answer = tuple[str, str]
 
 
+def _unasked(facts: Facts, missing: str) -> Answer:
+    """Open: nobody asked the trust meter, or it cannot judge such a search."""
+    if METHODS[facts.search.strategy].shared:
+        return OPEN, f"{missing}: ask the trust meter."
+    return OPEN, f"{missing}: the trust meter judges shared weights, and this search has none."
+
+
 def _random_baseline(facts: Facts) -> Answer:
     found = _improvement(facts)
     if found is None:
-        return OPEN, "Not compared with random networks yet: ask the trust meter."
+        return _unasked(facts, "Not compared with random networks yet")
     ri = f"{100 * found['ri']:+.1f} % ± {100 * found['se']:.1f}"
     spread = f"{100 * found['random_mean']:.1f} % ± {100 * found['random_sd']:.1f} (s.d.)"
     says = f"{found['n_random']} random networks of its latency reach {spread}; the pick has {ri}."
@@ -88,7 +96,7 @@ def _random_baseline(facts: Facts) -> Answer:
 def _seeds(facts: Facts) -> Answer:
     found = _improvement(facts)
     if found is None:
-        return OPEN, "Nothing was trained with several seeds yet: ask the trust meter."
+        return _unasked(facts, "Nothing was trained with several seeds yet")
     seeds = {seed for network in found["random"] for seed, _ in network["alone"]}
     real = "real" if found["real"] else "not shown to be real"
     says = (
@@ -114,7 +122,7 @@ def _recipe(facts: Facts) -> Answer:
 
 def _space(facts: Facts) -> Answer:
     if facts.report is None:
-        return OPEN, "The spread of the space is not known yet: ask the trust meter."
+        return _unasked(facts, "The spread of the space is not known yet")
     spread = facts.report["spread"]
     gap, seed = 100 * spread["range"], 100 * spread["seed_sd"]
     says = f"Accuracy ranges over {gap:.1f} points; a seed changes {seed:.2f} (s.d.)"
@@ -169,7 +177,7 @@ def _of(facts: Facts, run: Run) -> bool:
 
 def _rank(facts: Facts) -> Answer:
     if facts.report is None:
-        return OPEN, "Rank correlation not measured yet: ask the trust meter."
+        return _unasked(facts, "Rank correlation not measured yet")
     tau, ceiling = facts.report["tau"], facts.report["ceiling"]["value"]
     span = f"{tau['low']:.2f} to {tau['high']:.2f}"
     says = f"tau {tau['value']:.2f} ({span}) over {facts.report['n']} networks, "

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.events import EpochEnd, Evaluated, Event
+from engine.front.limits import Limits, kept
 from engine.pareto import Point, front, hypervolume
 from studio import text
 from studio.charts import theme
 
+UNLIMITED = Limits()
 COLUMNS = 160
 """Most points of a curve."""
 
@@ -34,9 +36,17 @@ class Growth:
 
 
 def growth(
-    events: Sequence[Event], *, slowest_ms: float, classes: int, limit_ms: float
+    events: Sequence[Event],
+    *,
+    slowest_ms: float,
+    classes: int,
+    limit_ms: float,
+    limits: Limits = UNLIMITED,
 ) -> list[Growth]:
-    """The growth of the front along `events`, at `COLUMNS` points at most and always at the end."""
+    """The growth of the front along `events`, at `COLUMNS` points at most and always at the end.
+
+    Networks that break one of `limits` count as evaluated, and add nothing.
+    """
     told = list(_parts(events))
     reference = (slowest_ms, 1 - 1 / classes)
     area = reference[0] * reference[1]
@@ -48,8 +58,9 @@ def growth(
     for number, (at, event) in enumerate(told, 1):
         if at != part:
             part, members, best = at, [], None
-        members.append((event.predicted_ms, 1 - event.proxy_accuracy))
-        if event.predicted_ms <= limit_ms:
+        if kept(event, limits):
+            members.append((event.predicted_ms, 1 - event.proxy_accuracy))
+        if event.predicted_ms <= limit_ms and kept(event, limits):
             best = max(best or 0.0, event.proxy_accuracy)
         if number % every == 0 or number == len(told):
             members = front(members, lambda point: point)

@@ -21,11 +21,15 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """The front of another search: its `name`, predicted ms and proxy accuracy of its members."""
+    """The front of another search: its `name`, predicted ms and proxy accuracy of its members.
+
+    `weights`: which ones these accuracies are of, in words.
+    """
 
     name: str
     points: tuple[Point, ...]
     archs: tuple[str, ...]
+    weights: str = "shared weights"
 
 
 def layers(others: Sequence[Other], colours: theme.Palette) -> list[dict[str, Any]]:
@@ -85,7 +89,7 @@ def _values(other: Other) -> list[dict[str, Any]]:
             "arch": arch,
             "ms": ms,
             "accuracy": accuracy,
-            "proxy": f"{text.percent(accuracy)} proxy, shared weights of that search",
+            "proxy": f"{text.percent(accuracy)} proxy, {other.weights} of that search",
             "latency": f"{text.ms(ms)} predicted",
         }
         for (ms, accuracy), arch in zip(other.points, other.archs, strict=True)

@@ -39,12 +39,14 @@ class Highlights:
     """Architectures that are marked: the best within the limit, those exported, those chosen.
 
     `over`: those that were over the limit when they were measured again for their archive.
+    `weights`: which ones the proxy accuracies are of, in words.
     """
 
     best: str = ""
     exported: Collection[str] = ()
     chosen: Collection[str] = ()
     over: Collection[str] = ()
+    weights: str = "shared weights"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ def _row(candidate: Candidate, measured_ms: float | None, on_front: bool, marks:
         candidate.arch, ms, candidate.predicted_ms, candidate.proxy_accuracy, measured is not None,
         on_front, candidate.arch == marks.best, ringed,
         candidate.arch in marks.chosen, f"{text.ms(ms)} {how}",
-        f"{text.percent(candidate.proxy_accuracy)} proxy, shared weights",
+        f"{text.percent(candidate.proxy_accuracy)} proxy, {marks.weights}",
         text.count(candidate.params), text.count(candidate.macs), "evaluated",
         on_front or candidate.arch == marks.best,
     )  # fmt: skip

@@ -73,7 +73,7 @@ def _front(workspace: Workspace, run: Run, name: str) -> None:
         with st.container(border=True, height=300, vertical_alignment="center"):
             st.markdown("**The front will be here**")
             st.caption(
-                "Networks appear once the shared weights are trained: each is one point, accuracy"
+                f"Networks appear one by one, {runs.first(run)}: each is one point, accuracy"
                 " against latency."
             )
         return

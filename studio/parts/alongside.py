@@ -50,7 +50,8 @@ def read(workspace: Workspace, front: Front) -> Front:
 def _other(workspace: Workspace, run: Run) -> overlay.Other:
     members = state.run_view(workspace, run.id).front()
     points = tuple((c.predicted_ms, c.proxy_accuracy) for c in members)
-    return overlay.Other(f"search {run.id}", points, tuple(c.arch for c in members))
+    archs = tuple(c.arch for c in members)
+    return overlay.Other(f"search {run.id}", points, archs, runs.weights(run))
 
 
 def choose(workspace: Workspace, front: Front) -> None:

@@ -17,6 +17,7 @@ from studio.routes import export_url
 
 WEIGHTS = {
     "shared": "shared weights of the search, batch norm recalibrated",
+    "alone": "its own weights, of a short training in the search",
     "finetuned": "its own weights, finetuned",
     "retrained": "its own weights, retrained from scratch",
 }
@@ -50,9 +51,12 @@ def taken(workspace: Workspace, run: Run, arch: str) -> str:
     if best is not None:
         mode, accuracy = best[1].mode, text.percent(best[1].accuracy)
         return f"Takes the most accurate weights: those of the {mode} with accuracy {accuracy}."
+    kind = runs.weights(run)
+    which = f"the {kind}" if kind == "shared weights" else f"the weights of {kind}"
+    alone = "on its own" if kind == "shared weights" else "since"
     if runs.trained(workspace, run.id, arch):
-        return "Takes the shared weights: they are more accurate than those of every training."
-    return "Takes the shared weights of the search: this network has not been trained on its own."
+        return f"Takes {which}: they are more accurate than those of every training."
+    return f"Takes {which} of the search: this network has not been trained {alone}."
 
 
 def _ask(workspace: Workspace, run: Run, arch: str, *, again: bool, primary: bool) -> None:

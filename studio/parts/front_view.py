@@ -47,7 +47,9 @@ def read(workspace: Workspace, run: Run, *, also: str = "") -> Front:
     over = runs.over_when_exported(workspace, run.id)
     best = best_of(view, limit, over)
     exported = runs.exported(workspace, run.id)
-    marks = pareto.Highlights(best.arch if best else "", exported, frozenset({also} - {""}), over)
+    marks = pareto.Highlights(
+        best.arch if best else "", exported, frozenset({also} - {""}), over, runs.weights(run)
+    )
     error = view.learned.error if view.learned else None
     front = Front(run, view, shown, best, marks, best or default(shown, limit), limit, error=error)
     return picking(front)
@@ -165,7 +167,7 @@ def _with_own_weights(front: Front) -> str:
     hows = {point.how for point in front.shown.trained}
     named = [("finetune", "△ finetuned"), ("retrain", "▽ retrained")]
     told = " · ".join(words for how, words in named if how in hows)
-    return f" Circles are proxy accuracies, of shared weights; {told}." if told else ""
+    return f" Circles are proxy accuracies, of {front.marks.weights}; {told}." if told else ""
 
 
 def points(error: float) -> str:

@@ -10,6 +10,7 @@ import streamlit as st
 
 from engine.errors import StudioError
 from engine.events import Trained
+from engine.methods import METHODS
 from engine.spec import ExportSpec, RunSpec
 from engine.store import Run
 from engine.workspace import Workspace
@@ -23,6 +24,17 @@ def search_spec(run: Run) -> RunSpec:
     """The spec of a search run."""
     assert isinstance(run.spec, RunSpec), run.spec
     return run.spec
+
+
+def weights(run: Run) -> str:
+    """Which weights the proxy accuracies of a search are of, in words."""
+    return METHODS[search_spec(run).strategy].weights
+
+
+def first(run: Run) -> str:
+    """When the first networks of a search appear, in words."""
+    shared = METHODS[search_spec(run).strategy].shared
+    return "once the shared weights are trained" if shared else "each after a short training"
 
 
 def chosen(workspace: Workspace, *, results: bool = True) -> Run | None:
@@ -113,7 +125,7 @@ def without_networks(workspace: Workspace, run: Run, name: str) -> None:
         st.subheader(f"Search {run.id} has no networks", width="content")
         badge(name)
     if name in launch.LIVE:
-        st.write("No network has been evaluated yet: shared weights are trained first.")
+        st.write(f"No network has been evaluated yet: they come {first(run)}.")
     else:
         ended = text.STATE_LABELS[name]
         st.write(f"No network was evaluated: search {run.id} is {ended} before its first.")

@@ -13,7 +13,7 @@ from typing import Any
 import streamlit as st
 
 from engine.errors import StudioError
-from engine.front.filter import Filter, least_of
+from engine.front.filter import Filter
 from engine.front.limits import UNITS, Limits, limits_from
 from engine.latency import LatencyModel
 from engine.methods import DEFAULT, DEFAULT_FRONT, FRONTS, METHODS, require_method
@@ -224,11 +224,6 @@ def _problem_of(
 def _impossible(space: SearchSpace, model: LatencyModel, limit_ms: float, limits: Limits) -> str:
     """Why next to no network keeps all limits; "" if enough do."""
     kept = Filter(space, model, limit_ms, limits)
-    if limits.onnx_bytes is not None and (
-        kept.figure("onnx_bytes", least_of(kept, "onnx_bytes")) <= limits.onnx_bytes
-    ):
-        # Writing hundreds of large files takes a minute: the rest of this limit is the worker's.
-        kept.limits = replace(limits, onnx_bytes=None)
     try:
         kept.require_possible("this computer")
     except StudioError as error:

@@ -28,7 +28,7 @@ def draw(workspace: Workspace, run: Run, arch: str) -> None:
     done = runs.trainings(workspace, run.id, arch)
     if done:
         runs.watch(_training, workspace, done[0])
-        _outcomes(runs.trained(workspace, run.id, arch))
+        _outcomes(runs.trained(workspace, run.id, arch), runs.weights(run))
     if not (done and launch.state_of(workspace, done[0]) in launch.LIVE):
         _ask(workspace, run, arch)
 
@@ -76,8 +76,11 @@ def _training(workspace: Workspace, run: Run, name: str) -> None:
         )
 
 
-def _outcomes(known: Sequence[tuple[Run, Trained]]) -> None:
-    """The newest training's figures, and all trainings of this network as a table."""
+def _outcomes(known: Sequence[tuple[Run, Trained]], weights: str) -> None:
+    """The newest training's figures, and all trainings of this network as a table.
+
+    `weights`: which ones its proxy accuracy is of.
+    """
     if not known:
         return
     newest = known[0][1]
@@ -91,7 +94,7 @@ def _outcomes(known: Sequence[tuple[Run, Trained]]) -> None:
         else f"the test split was used {len(known)} times for this network, once per training"
     )
     st.caption(
-        "Proxy accuracy: shared weights. Accuracy: its own weights, on the images that networks"
+        f"Proxy accuracy: {weights}. Accuracy: its own weights, on the images that networks"
         f" are chosen with. Test accuracy: on images that nothing was chosen with; {used}."
         f" Computed in {text.duration(newest.seconds)}."
     )

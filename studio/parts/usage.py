@@ -57,6 +57,7 @@ def _grown(run: Run, view: View) -> list[hypervolume.Growth]:
         slowest_ms=view.calibrated.slowest_ms,
         classes=classes,
         limit_ms=spec.latency_limit_ms,
+        limits=spec.limits,
     )
 
 

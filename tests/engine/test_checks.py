@@ -93,6 +93,15 @@ def test_what_the_trust_meter_answers_is_open_without_it_and_met_with_it(store, 
     assert check(store, reported(store), number).state == "met"
 
 
+@pytest.mark.parametrize("number", [1, 2, 4, 7])
+def test_nobody_is_sent_to_a_trust_meter_that_cannot_judge_the_search(store, number) -> None:
+    run_id = searched(store, spec=replace(search_spec(), strategy="zero_cost", mode=""))
+    found = check(store, run_id, number)
+    assert found.state == "open"
+    assert "ask the trust meter" not in found.says
+    assert "judges shared weights, and this search has none" in found.says
+
+
 def test_only_a_space_can_be_searched_in_not_any_run(store) -> None:
     run_id = ended(store, DataSpec(DataChoice("digits"), 8, 1))
     with pytest.raises(RunError, match="must be a search, but run 1 is of kind data"):

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from engine.cli import runs
 from engine.events import Evaluated, Finished, Measured, Progress
 from engine.presets import load
 from engine.spec import RunSpec, Start, TrainSpec
 from engine.store import Store
 from tests.fake_worker import CALIBRATED, SEARCH, worker
+from tests.problems import macs_latency
 
 NET = str(load("digits").smallest()).replace("skip", "k3e2")
 FOUND = (
@@ -84,6 +86,19 @@ def test_a_start_that_cannot_be_is_refused_before_there_is_a_run(
     code, _, err = onepath("search", "--latency-ms", "0.5", "--workspace", workspace, *options)
     assert code == 2
     assert said in err
+    assert len(Store(workspace / "studio.db").runs()) == 1
+
+
+def test_a_network_that_keeps_all_limits_is_refused_before_there_is_a_run(
+    onepath, workspace: Path, monkeypatch: pytest.MonkeyPatch
+):
+    space = asked(workspace).space
+    monkeypatch.setattr(runs, "load_model", lambda *_: macs_latency(space))
+    slowest = macs_latency(space).slowest_ms
+    options = ("--start", 1, "--arch", NET, "--latency-ms", str(slowest))
+    code, _, err = onepath("search", "--workspace", workspace, *options)
+    assert code == 2
+    assert "must be below the" in err
     assert len(Store(workspace / "studio.db").runs()) == 1
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from engine import presets
 from engine.events import Candidate, EpochEnd, Evaluated, Measured, View, fold
+from engine.methods import METHODS
+from studio import text
 from studio.charts import gates, pareto, progress
 from tests.builders import small_space, stage
 from tests.studio.fake_run import SPACE
@@ -103,6 +105,16 @@ def test_a_measured_network_has_a_mark_at_its_prediction_and_one_where_it_was_me
     assert rows["ms"] == [0.07, 0.075]
     assert rows["measured"] == [False, True]
     assert rows["predicted_ms"] == [0.07, 0.07]
+
+
+def test_every_point_says_which_weights_its_accuracy_is_of() -> None:
+    shown = pareto.shown(fold([Evaluated("a", 0.9, 0.07, 1, 1)]))
+    for strategy, words in (
+        ("one_shot", "shared weights"),
+        ("zero_cost", "a short training alone"),
+    ):
+        marks = pareto.Highlights(weights=METHODS[strategy].weights)
+        assert pareto.rows(shown, marks)["proxy"] == [f"90.0{text.THIN}% proxy, {words}"]
 
 
 def test_highlights_mark_their_architectures_and_no_other() -> None:

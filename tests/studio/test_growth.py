@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.events import Evaluated, Event, Filtered, Screened, fold
+from engine.front.limits import Limits
 from engine.pareto import hypervolume as area_of
 from studio.charts import hypervolume, overlay, pareto, usage
 from studio.charts.theme import LIGHT
@@ -55,6 +56,19 @@ def test_the_last_share_is_that_of_the_whole_front_and_of_the_fixed_reference() 
 def test_only_what_is_predicted_within_the_limit_is_best_within_it() -> None:
     told = grown([one(0, 0.09, 0.99), one(1, 0.07, 0.8), one(2, 0.075, 0.7)])
     assert [g.best for g in told] == [None, 0.8, 0.8]
+
+
+def test_what_breaks_another_limit_counts_as_evaluated_and_adds_nothing() -> None:
+    events = [
+        Evaluated("light", 0.7, 0.07, 10, 1),
+        Evaluated("heavy", 0.9, 0.06, 11, 1),
+    ]
+    at = {"slowest_ms": SLOWEST, "classes": CLASSES, "limit_ms": LIMIT}
+    told = hypervolume.growth(events, limits=Limits(params=10), **at)
+    assert [g.networks for g in told] == [1, 2]
+    assert told[0].share == told[1].share == grown(events[:1])[0].share
+    assert [g.best for g in told] == [0.7, 0.7]
+    assert grown(events)[1].best == 0.9
 
 
 def test_training_on_begins_the_curves_anew() -> None:
