@@ -56,8 +56,7 @@ class RandomSearch:
 
     def _round(self) -> Iterator[Event]:
         problem = self.problem
-        # those above a limit are evaluated all the same, but on no front
-        ends = [] if self.seen else list(dict.fromkeys(front_phase.ends(problem)))
+        ends = [] if self.seen else front_phase.within(problem, front_phase.ends(problem))
         count = front_phase.CHILDREN - len(ends)
         batch = [*ends, *drawn_evenly(problem, count, {**self.seen, **dict.fromkeys(ends)})]
         for i, arch in enumerate(batch, 1):
