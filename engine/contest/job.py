@@ -15,11 +15,12 @@ from collections.abc import Generator, Iterator
 from typing import IO
 
 from engine.clock import Clock
+from engine.contest.budget import cost_of
 from engine.contest.compare import Done, Step, contest_steps, phases
 from engine.contest.time import STARTING_S, Timing
 from engine.errors import RunError
 from engine.events import Compared, Event, Finished, Part, Progress, Resumed
-from engine.spec import CompareSpec, Spec
+from engine.spec import CompareSpec, RunSpec, Spec
 from engine.store import Store
 from engine.worker import TIED
 
@@ -92,7 +93,8 @@ class Parts:
         yield from self._announced(run_id, step)
         began = self.clock.seconds()
         self._work(run_id, step)
-        self.timing.took(step.number, self.clock.seconds() - began)
+        seconds = self.clock.seconds() - began
+        self.timing.took(step.number, seconds, epoch_s=self._epoch_s(run_id))
         return run_id, self._peak(run_id)
 
     def _learn(self, run_id: int, step: Step) -> None:
@@ -100,7 +102,15 @@ class Parts:
         if len(self.timing.measured.get(self.timing.phases[step.number], ())) < ENOUGH:
             finished = self.store.view(run_id).finished
             if finished is not None:
-                self.timing.took(step.number, finished.seconds + STARTING_S)
+                seconds, epoch_s = finished.seconds + STARTING_S, self._epoch_s(run_id)
+                self.timing.took(step.number, seconds, epoch_s=epoch_s)
+
+    def _epoch_s(self, run_id: int) -> float:
+        """Seconds of an epoch of a search, without judging; 0 for other runs."""
+        spec = self.store.run(run_id).spec
+        if not isinstance(spec, RunSpec):
+            return 0.0
+        return cost_of(self.store.timed(run_id)).rest / spec.epochs
 
     def _announced(self, run_id: int, step: Step) -> Iterator[Part]:
         if run_id not in self.announced:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.contest.compare import PILOT_EPOCHS, Step, phases
+from engine.contest.compare import Step, phases
 from engine.spec import CompareSpec
 from engine.store import Status
 
@@ -19,6 +19,7 @@ class Timing:
         """`epoch_s`: what an epoch of one network takes, where that is known (0: it is not)."""
         self.phases = phases(spec)
         self.measured: dict[str, list[float]] = {}
+        self.epoch_s = 0.0
         training = spec.epochs * epoch_s + STARTING_S
         self.guess = dict.fromkeys(TRAININGS, training)
         pilot = min(PILOT_S, spec.budget_s) + STARTING_S
@@ -27,14 +28,16 @@ class Timing:
         self.guess["long pilot"] = spec.budget_s / 2 + around
         self.epochs = spec.epochs
 
-    def took(self, number: int, seconds: float) -> None:
-        """Step `number` took so many seconds; the cheapest pilot tells what an epoch may cost."""
+    def took(self, number: int, seconds: float, *, epoch_s: float = 0.0) -> None:
+        """Step `number` took so many seconds, and an epoch of it `epoch_s` (0: not known).
+
+        The cheapest epoch of a search stands for those of the trainings, until there was one.
+        """
         phase = self.phases[number]
         self.measured.setdefault(phase, []).append(seconds)
-        if phase == "pilot":
-            epoch = max(0.0, min(self.measured[phase]) - STARTING_S) / PILOT_EPOCHS
-            for name in TRAININGS:
-                self.guess[name] = self.epochs * epoch + STARTING_S
+        if epoch_s:
+            self.epoch_s = min(epoch_s, self.epoch_s or epoch_s)
+            self.guess |= dict.fromkeys(TRAININGS, self.epochs * self.epoch_s + STARTING_S)
 
     def expected(self, phase: str) -> float:
         """Seconds of a step of that phase."""

@@ -192,11 +192,11 @@ def test_what_a_phase_took_tells_what_is_left() -> None:
     search = 60 + around
     guessed = pilots * (20 + STARTING_S) + pilots * (30 + around) + searches * search
     assert timing.total() == pytest.approx(guessed + trainings * STARTING_S)
-    timing.took(0, STARTING_S + 8.0)
-    timing.took(1, 31.0)
-    timing.took(2, STARTING_S + 16.0)
+    timing.took(0, STARTING_S + 8.0, epoch_s=2.0)
+    timing.took(1, 31.0, epoch_s=1.5)
+    timing.took(2, STARTING_S + 16.0, epoch_s=3.0)
     timing.took(3, 35.0)
-    training = 6 * 2.0 + STARTING_S  # six epochs, of which four took eight seconds at best
+    training = 6 * 1.5 + STARTING_S  # six epochs, each as the cheapest of a search
     left = searches * search + trainings * training
     assert timing.total() == pytest.approx(left + 24 + 2 * STARTING_S + 66)
     half = timing.status(Step(contest(), "One-shot, seed 0: searching", 4), 32.0)
