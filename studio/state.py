@@ -15,6 +15,7 @@ from typing import Any
 
 import streamlit as st
 
+from engine import presets
 from engine.data import Dataset, open_prepared
 from engine.devices import open_device
 from engine.errors import StudioError
@@ -74,7 +75,7 @@ def current() -> Workspace:
             return workspace
     st.session_state.pop(WORKSPACE, None)
     st.subheader("No workspace is open", anchor=False)
-    st.write("A workspace holds one search: its networks, its images, its device and its results.")
+    st.write("A workspace holds a search space, its images, its device and any number of searches.")
     st.page_link(page("home"), label="Pick one on Home", icon=":material/arrow_back:")
     st.stop()
 
@@ -95,8 +96,12 @@ def _opened(folder: str, inode: int) -> Workspace:
 
 
 def drafted_space(workspace: Workspace) -> SearchSpace:
-    """The newest revision of the search space, as it was composed."""
-    return SearchSpace.from_json(workspace.store.document("space"))
+    """The newest revision of the search space, as it was composed.
+
+    A workspace that a command line has made and left empty begins with the digits example's.
+    """
+    document = workspace.store.document("space")
+    return SearchSpace.from_json(document) if document else presets.load("digits")
 
 
 def space(workspace: Workspace) -> SearchSpace:
@@ -133,7 +138,8 @@ def goal(workspace: Workspace) -> Goal:
 def dataset(workspace: Workspace) -> Dataset | None:
     """The prepared images at the size the space wants, or None if they have not been read."""
     folder = workspace.data_folder
-    version = max((p.stat().st_mtime_ns for p in folder.glob("*")), default=0)
+    # what is half read lies beside, hidden, and keeps its time when it is renamed
+    version = max((p.stat().st_mtime_ns for p in folder.glob("[!.]*")), default=0)
     if not version:
         return None
     return _dataset(str(folder), data_choice(workspace), drafted_space(workspace).input, version)

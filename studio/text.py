@@ -11,7 +11,7 @@ import logging
 import math
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, ParamSpec
 
 import streamlit as st
@@ -204,6 +204,11 @@ def told(sentence: str) -> str:
     """A sentence of the engine as a page shows it: a capital first, thin spaces in numbers."""
     grouped = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", THIN, sentence)
     return plain(grouped[:1].upper() + grouped[1:])
+
+
+def by_name(words: str, slots: Sequence[str]) -> str:
+    """A sentence that counts layers from the input, with the names that the pages call them by."""
+    return re.sub(r"\b[Ll]ayer (\d+)\b", lambda found: slots[int(found[1]) - 1], words)
 
 
 def plural(number: int, one: str, many: str = "") -> str:

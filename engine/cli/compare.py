@@ -62,18 +62,18 @@ def command(  # noqa: PLR0913 - one parameter per option
     from engine.data import parse_choice
 
     names = tuple(METHODS) if strategies == "all" else tuple(strategies.split(","))
-    workspace = runs.opened(folder)
     base = CompareSpec(
         load_space(space)[0],
         parse_choice(data),
         DeviceChoice("local", threads),
-        limit or 1e9,
+        1e9 if limit is None else limit,
         names,
         seeds,
         budget_s,
         epochs,
     )
-    spec = base if limit else replace(base, latency_limit_ms=_median(workspace, base))
+    workspace = runs.opened(folder)  # not before all that was asked for is known to be possible
+    spec = base if limit is not None else replace(base, latency_limit_ms=_median(workspace, base))
     output.show(document(_done(workspace, spec)), text, as_json)
 
 
@@ -119,7 +119,7 @@ def text(found: Document) -> str:
             f"{one['picks']}/{one['seeds']}",
             _pair(one["finetuned"], 100),
             _pair(one["retrained"], 100),
-            _pair(one["ri"] and {"mean": one["ri"]["value"], "error": one["ri"]["error"]}, 100),
+            _pair(one["ri"] and {**one["ri"], "mean": one["ri"]["value"]}, 100),
         )
         for one in found["strategies"]
     ]
@@ -129,7 +129,7 @@ def text(found: Document) -> str:
     return "\n".join(
         (
             f"{found['space']} on {found['data']}, limit {found['limit_ms']:g} ms, {found['seeds']}"
-            f" seeds, {found['budget_s']:g} s each",
+            f" seed{'s' if found['seeds'] > 1 else ''}, {found['budget_s']:g} s each",
             "",
             output.columns([names, *rows]),
             *(["* of short trainings alone"] if marked else []),
@@ -151,4 +151,5 @@ def text(found: Document) -> str:
 def _pair(value: Document | None, scale: float) -> str:
     if value is None:
         return "–"
-    return f"{scale * value['mean']:.3g} ± {scale * value['error']:.2g}"
+    error = f" ± {scale * value['error']:.2g}" if value["t"] else ""  # of one seed none is known
+    return f"{scale * value['mean']:.3g}{error}"

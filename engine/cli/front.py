@@ -99,10 +99,13 @@ def text(document: Document) -> str:
         *((UNITS[name][0], f"at most {told(name, most)}") for name, most in limits.items()),
         ("took", f"{document['seconds']:.2f} s, nothing was trained"),
     ]
-    names = ("predicted ms", "proxy acc.", "architecture")
+    names = ("predicted ms", "measured ms", "proxy acc.", "architecture")
     rows = [_row(one) for one in document["front"]]
     ghosts = [_row(one) for one in document["foreseen"]]
+    best = document["best"]
     parts = [columns(head), "evaluated\n" + columns([names, *rows])]
+    inside = "  ".join(_row(best)) if best else "none that was evaluated"
+    parts.append(f"best within the limit\n{inside}")
     if ghosts:
         error = document["predictor"]["mean_error"]
         said = f"foreseen, not evaluated (mean error {error:.4f})"
@@ -111,4 +114,6 @@ def text(document: Document) -> str:
 
 
 def _row(one: Document) -> tuple[str, ...]:
-    return f"{one['predicted_ms']:.3g}", f"{one['proxy_accuracy']:.4f}", one["arch"]
+    measured = one.get("latency_source") == "measured"
+    took = f"{one['latency_ms']:.3g}" if measured else "-"
+    return f"{one['predicted_ms']:.3g}", took, f"{one['proxy_accuracy']:.4f}", one["arch"]

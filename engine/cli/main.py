@@ -30,13 +30,19 @@ from engine.cli.trust import trust
 from engine.cli.why import why
 from engine.cost import network_cost
 from engine.errors import RunError, StudioError
-from engine.front.limits import UNITS, Limits
+from engine.front.limits import Limits
 from engine.methods import DEFAULT, DEFAULT_FRONT, FRONTS, METHODS
 from engine.presets import figures, load_space, names, summary
 from engine.recipe import Recipe, with_usual_lr
 from engine.spec import DeviceChoice, ExportSpec, ProfileSpec, TrainSpec
 
-LIMITED = {name: unit for name, unit in UNITS.items() if name != "latency_ms"}
+MODES = "; ".join(f"{name}: {', '.join(m.modes)}" for name, m in METHODS.items() if m.modes)
+LIMITED = {
+    "params": "parameters",
+    "macs": "multiply-accumulates",
+    "peak_bytes": "bytes of activations at once",
+    "onnx_bytes": "bytes of ONNX file",
+}
 
 workspace_option = click.option(
     "--workspace",
@@ -44,6 +50,13 @@ workspace_option = click.option(
     required=True,
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of the workspace; made if missing.",
+)
+existing_option = click.option(
+    "--workspace",
+    "folder",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the workspace.",
 )
 space_option = click.option(
     "--space", required=True, metavar="PRESET|FILE.json", help="What may vary."
@@ -66,11 +79,10 @@ arch_option = click.option(
 
 def limit_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options for limits beside latency, by the names of `Limits`."""
-    for name, (what, *_) in reversed(LIMITED.items()):
+    for name, much in reversed(LIMITED.items()):
         option = f"--max-{name.replace('_', '-')}"
-        command = click.option(option, name, type=click.IntRange(min=1), help=f"Most {what}.")(
-            command
-        )
+        words = f"At most so many {much}."
+        command = click.option(option, name, type=click.IntRange(min=1), help=words)(command)
     return command
 
 
@@ -127,7 +139,9 @@ def profile(
 @click.option("--latency-ms", "limit", required=True, type=float, help="Latency limit in ms.")
 @click.option("--threads", show_default="1", type=click.IntRange(1, 256), help="Threads it uses.")
 @click.option("--strategy", show_default=DEFAULT, metavar="|".join(METHODS), help="How to search.")
-@click.option("--mode", default="", help="A mode of the strategy; its usual one if not given.")
+@click.option(
+    "--mode", default="", help=f"How the strategy works, the first if not given: {MODES}."
+)
 @click.option(
     "--front-by",
     default=DEFAULT_FRONT,
@@ -183,7 +197,7 @@ def search(  # noqa: PLR0913 - one parameter per option
 
 @cli.command()
 @run_argument
-@workspace_option
+@existing_option
 @json_option
 def resume(run: int, folder: Path, as_json: bool) -> None:
     """Go on with a search from its last checkpoint; prints what search prints."""
@@ -193,7 +207,7 @@ def resume(run: int, folder: Path, as_json: bool) -> None:
 
 @cli.command()
 @run_argument
-@workspace_option
+@existing_option
 @click.option("--latency-ms", "limit", type=float, help="Another latency limit in ms.")
 @limit_options
 @click.option("--pin", "pins", multiple=True, metavar="LAYER=OP,…", help="Choices a layer keeps.")
@@ -225,7 +239,7 @@ def front(
 
 @cli.command()
 @run_argument
-@workspace_option
+@existing_option
 @arch_option
 @epochs_option
 @json_option
@@ -241,7 +255,7 @@ def finetune(run: int, folder: Path, arch: str, epochs: int | None, as_json: boo
 
 @cli.command()
 @run_argument
-@workspace_option
+@existing_option
 @arch_option
 @click.option(
     "--out", required=True, metavar="FILE.zip", type=click.Path(path_type=Path, dir_okay=False)

@@ -131,7 +131,7 @@ def _report(
             "deviation": statistics.stdev(baseline) if len(baseline) > 1 else 0.0,
         },
         "strategies": found,
-        "winner": winner(found),
+        "winner": winner(found, contest.budget_s),
         "remarks": [*remarks(found, contest.budget_s), *added],
         "runs": [shown(entry) for entry in entries],
     }

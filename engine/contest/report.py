@@ -1,16 +1,19 @@
 """What a comparison came to, as plain JSON: a row per strategy, the winner, what to keep in mind.
 
-Errors: a few seeds tell little of their own spread. So the deviation between seeds is pooled over
-all strategies, as it is over networks in the trust meter, and every figure has with its standard
-error the `t` by which that is multiplied for a 95 % interval: Student's, with the degrees of
-freedom that the deviation was taken from; 0 where there are none, as with one seed.
+Errors: a few seeds tell little of their own spread. So the deviation between seeds is taken from
+all strategies together: from the median of their variances, since one strategy that fails with
+some seeds would make all others look unsure if they were averaged; that one keeps its own. Every
+figure has with its standard error the `t` by which that is multiplied for a 95 % interval:
+Student's, with the degrees of freedom that the deviation was taken from; 0 where there are none,
+as with one seed.
 
 Hypervolumes compare where proxies are those of shared weights. Strategies whose proxies are of
 short trainings of each network alone are marked (`shared` is false) and judged by their picks.
 
-The winner, by a rule that stands before any result: of the strategies of shared weights whose every
-seed found a network within the limit, the highest mean hypervolume leads; of those within one
-standard error of it, the most accurate after finetuning wins.
+The winner, by a rule that stands before any result: of the strategies of shared weights that kept
+to the cost and whose every seed found a network within the limit, the highest mean hypervolume
+leads; of those within one standard error of it, the most accurate after finetuning wins. Nobody
+wins where there is only one of them, or where one seed leaves chance unknown.
 """
 
 from __future__ import annotations
@@ -18,18 +21,20 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.methods import METHODS
 from engine.trust.figures import improvement, seed_deviation
 
 RULE = (
-    "of the strategies of shared weights whose every seed found a network within the limit, those"
+    "of the strategies of shared weights that kept to the cost (at most a fifth more, on average)"
+    " and whose every seed found a network within the limit, those"
     " within one standard error of the highest hypervolume; of these the most accurate after"
     " finetuning"
 )
 OFF = 0.2  # of the budget: a mean cost that is further away is said
+MANY = 3  # strategies from which on the median of their variances is taken
 SURE = 0.975  # quantile of Student's t at the upper end of a 95 % interval
 
 Row = Mapping[str, Any]
@@ -106,16 +111,40 @@ def _known(entries: Sequence[Entry], field: str) -> list[float]:
 
 
 def _noise(groups: Sequence[Sequence[float]]) -> Noise:
-    """The deviation between seeds, pooled over groups with two or more."""
-    return Noise(seed_deviation(groups), sum(max(0, len(group) - 1) for group in groups))
+    """The deviation between seeds over groups with two or more: of three groups on, the median's.
+
+    A variance of few values lies below the true one more often than not, by a known factor. The
+    median of many tells about half as much as their mean would, hence half the freedom.
+    """
+    known = [group for group in groups if len(group) > 1]
+    freedom = sum(len(group) - 1 for group in known)
+    if len(known) < MANY:
+        return Noise(seed_deviation(known), freedom)
+    middle = statistics.median(
+        statistics.variance(group) * (len(group) - 1) / _chi_square_median(len(group) - 1)
+        for group in known
+    )
+    return Noise(math.sqrt(middle), max(1, freedom // 2))
+
+
+def _chi_square_median(freedom: int) -> float:
+    from scipy.special import chdtri  # type: ignore[import-untyped]  # scipy has no types
+
+    return float(chdtri(freedom, 0.5))
 
 
 def _spread(values: Sequence[float], noise: Noise) -> dict[str, float] | None:
     """Mean, standard error and `t`; None for none."""
     if not values:
         return None
-    error = noise.deviation / math.sqrt(len(values))
+    error = _own(values, noise).deviation / math.sqrt(len(values))
     return {"mean": statistics.fmean(values), "error": error, "t": quantile(noise.freedom)}
+
+
+def _own(values: Sequence[float], noise: Noise) -> Noise:
+    """The common deviation, unless a strategy's own seeds differ by more."""
+    own = statistics.stdev(values) if len(values) > 1 else 0.0
+    return replace(noise, deviation=max(own, noise.deviation))
 
 
 def gain(
@@ -128,6 +157,7 @@ def gain(
     """
     if not alone or not noise.freedom or len(baseline) < 2:
         return None
+    noise = _own(alone, noise)
     found = improvement(alone, baseline, seed_sd=noise.deviation)
     picks = noise.deviation**2 / len(alone)
     luck = found.random_sd**2 / len(baseline) * (found.pick_mean / (found.random_mean or 1e-9)) ** 2
@@ -147,7 +177,7 @@ def quantile(freedom: float) -> float:
     """Student's t at 97.5 %; 0 without any freedom, where no error is known either."""
     if freedom <= 0:
         return 0.0
-    from scipy.special import stdtrit  # type: ignore[import-untyped]  # scipy has no types
+    from scipy.special import stdtrit
 
     return float(stdtrit(freedom, SURE))
 
@@ -155,12 +185,14 @@ def quantile(freedom: float) -> float:
 # -- words -----------------------------------------------------------------------------------------
 
 
-def winner(found: Sequence[Row]) -> dict[str, Any]:
+def winner(found: Sequence[Row], budget_s: float) -> dict[str, Any]:
     """Who wins by the rule (None: nobody), who was within one standard error, and a sentence."""
-    able = [row for row in found if row["shared"] and row["picks"] == row["seeds"]]
-    if not able:
-        says = "No winner: no strategy of shared weights found a network within the limit each time"
-        return {"strategy": None, "level": [], "rule": RULE, "says": f"{says}."}
+    most = (1 + OFF) * budget_s
+    paid = [row for row in found if row["shared"] and row["seconds"] <= most]
+    able = [row for row in paid if row["picks"] == row["seeds"]]
+    if len(able) < 2 or not able[0]["hypervolume"]["t"]:
+        says = f"No winner: {_why_none(found, paid, able)}."
+        return {"strategy": None, "level": [], "rule": RULE, "says": says}
     first = max(able, key=lambda row: row["hypervolume"]["mean"])
     least = first["hypervolume"]["mean"] - first["hypervolume"]["error"]
     level = [row for row in able if row["hypervolume"]["mean"] >= least]
@@ -174,6 +206,18 @@ def winner(found: Sequence[Row]) -> dict[str, Any]:
         )
     names = [row["strategy"] for row in level]
     return {"strategy": best["strategy"], "level": names, "rule": RULE, "says": says}
+
+
+def _why_none(found: Sequence[Row], paid: Sequence[Row], able: Sequence[Row]) -> str:
+    if len(able) > 1:
+        return "with one seed each, nobody knows what chance did"
+    if able:
+        return f"{_title(able[0])} is the only one that can be compared by the rule"
+    if not any(row["shared"] for row in found):
+        return "no strategy of shared weights took part"
+    if not paid:
+        return "every strategy of shared weights took more than a fifth longer than asked for"
+    return "no strategy of shared weights found a network within the limit each time"
 
 
 def remarks(found: Sequence[Row], budget_s: float) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import torch
@@ -68,7 +68,7 @@ def measure_finalists(
     for round_ in range(CONFIRMATIONS):
         pick = _pick(view, known, limit_ms)
         if pick is None:
-            yield Warned("No measured candidate met the limit in every session; ask for more time.")
+            yield Warned(_missed(known, limit_ms))
             return
         on_progress(0.7 + 0.3 * round_ / CONFIRMATIONS, "confirming the pick")
         again = [files[names.index(pick)]]
@@ -79,7 +79,17 @@ def measure_finalists(
         yield known[pick]
         if known[pick].worst_ms <= limit_ms:
             return
-    yield Warned("The best could not be confirmed: every pick failed its second measurement.")
+    yield Warned(f"Every pick failed its second measurement. {_missed(known, limit_ms)}")
+
+
+def _missed(known: Mapping[str, Measured], limit_ms: float) -> str:
+    """Why there is no pick, and what to do: a busy device is another matter than slow networks."""
+    if any(min(m.sessions) <= limit_ms for m in known.values()):
+        return (
+            "No network met the limit in every session, though some did in others: something kept"
+            " the device busy. Search again while it is idle, or with a higher limit."
+        )
+    return "No measured network met the limit: search with a higher one."
 
 
 def onnx_of(supernet: SuperNet, arch: Arch) -> bytes:

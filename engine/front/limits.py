@@ -63,6 +63,8 @@ def kept(network: Figures, limits: Limits) -> bool:
 def told(name: str, value: float, *, least: bool = False) -> str:
     """A figure with its unit, as sentences have it; the `least` one is never rounded down."""
     _, unit, per = UNITS[name]
+    if name == "params" and value < per:
+        return f"{math.ceil(value):,}"
     shown = value / per
     if least:
         digit = 10.0 ** (math.floor(math.log10(shown)) - 3)

@@ -87,9 +87,11 @@ def _random_baseline(facts: Facts) -> Answer:
     found = _improvement(facts)
     if found is None:
         return _unasked(facts, "Not compared with random networks yet")
-    ri = f"{100 * found['ri']:+.1f} % ± {100 * found['se']:.1f}"
+    ri = f"{100 * found['ri']:+.1f} % ± {100 * found['se']:.1f} of that"
     spread = f"{100 * found['random_mean']:.1f} % ± {100 * found['random_sd']:.1f} (s.d.)"
-    says = f"{found['n_random']} random networks of its latency reach {spread}; the pick has {ri}."
+    says = (
+        f"{found['n_random']} random networks of its latency reach {spread}; the pick gains {ri}."
+    )
     return (MET if found["n_random"] >= FEWEST else FAILED), says
 
 
@@ -280,7 +282,7 @@ def _no_silent_winners(facts: Facts) -> Answer:
     says = f"All {found} evaluated networks are in the log"
     if facts.view.filtered:
         refused = sum(facts.view.filtered.refused.values())
-        says += f"; limits refused {refused:,} of {facts.view.filtered.asked:,} unseen"
+        says += f"; of {facts.view.filtered.asked:,} drawn, {refused:,} broke a limit as drawn"
     return MET, f"{says}."
 
 

@@ -100,9 +100,10 @@ def _unsearchable(spread: dict[str, Any]) -> list[str]:
     if times is not None and times >= TIMES:
         return []
     return [
-        "This space cannot be searched meaningfully: its best and worst differ by less than four "
-        f"times what a seed changes ({100 * spread['range']:.1f} points against "
-        f"{100 * spread['seed_sd']:.2f}). Widen the space, or use more images."
+        "This space cannot be searched meaningfully as it was judged: its best and worst differ by "
+        f"less than four times what a seed changes ({100 * spread['range']:.1f} points against "
+        f"{100 * spread['seed_sd']:.2f}). Judge it with longer trainings alone, widen the space, "
+        "or use more images."
     ]
 
 
@@ -142,15 +143,15 @@ def _pick(report: dict[str, Any]) -> list[str]:
     found = report["improvement"]
     if found is None:
         return ["There is no pick to compare with random networks: let the search end first."]
-    ri = f"{100 * found['ri']:+.1f} % ± {100 * found['se']:.1f} over {found['n_random']}"
+    ri = f"{100 * found['ri']:+.1f} % ± {100 * found['se']:.1f} relative to {found['n_random']}"
     ri += f" random network{'s' if found['n_random'] > 1 else ''} of its latency"
     if found["n_random"] < FEWEST:
-        return [f"The pick has {ri}; {FEWEST} are needed for a judgement."]
+        return [f"The pick gains {ri}; {FEWEST} are needed for a judgement."]
     if not found["real"]:
         return [f"The pick is not shown to be better than chance: {ri}."]
     if found["ri"] < 0:
         return [f"The pick is worse than chance: {ri}."]
-    return [f"The search pays: the pick has {ri}."]
+    return [f"The search pays: the pick gains {ri}."]
 
 
 def _others(report: dict[str, Any]) -> list[str]:

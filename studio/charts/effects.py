@@ -123,7 +123,7 @@ def spec(effects: Sequence[Effect], *, dark: bool) -> Json:
     at = {"x": {"value": 0}, "text": {"field": "choice"}}
     return {
         "layer": [
-            _panel("accuracy", "accuracy, percentage points", effects, dark=dark),
+            _panel("accuracy", "proxy accuracy, points", effects, dark=dark),
             _panel("latency", "latency, ms", effects, dark=dark),
             {"mark": words | halo, "encoding": at},
             {"mark": words | {"color": colours.ink}, "encoding": at},

@@ -1,4 +1,4 @@
-"""How a front grows while networks are evaluated: hypervolume, and the best within the limit.
+"""How a front grows with every evaluation: hypervolume, and the best within the limit.
 
 The reference is fixed per search: the slowest network of the space, and guessing. So the curves of
 one search can be read from left to right, and none of them needs to know how it ends.
@@ -23,13 +23,14 @@ COLUMNS = 160
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """After `networks` evaluations: share of the reference area, best accuracy within the limit.
+    """After `evaluations`: share of the reference area, best accuracy within the limit.
 
+    A network counts each time it is evaluated, as it is again on weights that were trained on.
     `best` is None while nothing is predicted within it. `part` counts how often the shared weights
     were trained on in between, which makes what was evaluated before stale.
     """
 
-    networks: int
+    evaluations: int
     share: float
     best: float | None
     part: int
@@ -81,7 +82,7 @@ def _parts(events: Sequence[Event]) -> Iterator[tuple[int, Evaluated]]:
 def rows(grown: Sequence[Growth]) -> dict[str, list[Any]]:
     """Columns of both curves."""
     return {
-        "networks": [g.networks for g in grown],
+        "evaluations": [g.evaluations for g in grown],
         "share": [g.share for g in grown],
         "best": [g.best for g in grown],
         "part": [g.part for g in grown],
@@ -94,7 +95,7 @@ def spec(field: str, title: str, *, dark: bool) -> dict[str, Any]:
     """Vega-Lite of one curve over `rows`: `share` or `best`, as steps."""
     colours = theme.palette(dark)
     x = {
-        "field": "networks",
+        "field": "evaluations",
         "type": "quantitative",
         "title": None,
         "axis": {"tickMinStep": 1, "format": "d", "grid": False, "tickCount": 6},
@@ -108,10 +109,10 @@ def spec(field: str, title: str, *, dark: bool) -> dict[str, Any]:
         "axis": {"labelExpr": theme.PERCENT, "tickCount": 5},
     }
     line = {"type": "line", "interpolate": "step-after", "color": colours.path, "strokeWidth": 2.2}
-    tooltip = [{"field": "networks"}, {"field": f"{field} label", "title": title.lower()}]
+    tooltip = [{"field": "evaluations"}, {"field": f"{field} label", "title": title.lower()}]
     return {
         "title": {
-            "text": f"{title}, by networks evaluated",
+            "text": f"{title}, by evaluations",
             "anchor": "start",
             "fontSize": 13,
             "fontWeight": 600,
@@ -120,6 +121,13 @@ def spec(field: str, title: str, *, dark: bool) -> dict[str, Any]:
         "encoding": {"x": x, "y": y},
         "layer": [
             {"mark": line, "encoding": {"detail": {"field": "part"}}},
+            {  # a line of one point would not be seen
+                "transform": [
+                    {"joinaggregate": [{"op": "count", "as": "of"}], "groupby": ["part"]},
+                    {"filter": "datum.of === 1"},
+                ],
+                "mark": {"type": "point", "filled": True, "color": colours.path, "opacity": 1},
+            },
             {
                 "mark": {"type": "point", "opacity": 0, "size": 160},
                 "encoding": {"tooltip": tooltip},

@@ -14,7 +14,13 @@ from studio.charts import theme
 MOST = 4
 """More at once cannot be told apart without colours."""
 DASHES = ([6, 3], [2, 2], [8, 3, 2, 3], [12, 4])
-SHAPES = ("square", "cross", "triangle-right", "stroke")
+SHAPES = (
+    "M-0.7,-0.7L0.7,0.7M0.7,-0.7L-0.7,0.7",
+    "M0,-1V1M-0.87,-0.5L0.87,0.5M0.87,-0.5L-0.87,0.5",
+    "M0,0V1M0,0L-0.87,-0.5M0,0L0.87,-0.5",
+    "cross",
+)
+"""A ×, six rays, three and a plus: nothing that the front itself is drawn with."""
 
 Point = tuple[float, float]
 
@@ -44,7 +50,7 @@ def layers(others: Sequence[Other], colours: theme.Palette) -> list[dict[str, An
 def _one(number: int, other: Other, colours: theme.Palette) -> list[dict[str, Any]]:
     data = {"values": _values(other)}
     line = {"interpolate": "step-after", "strokeWidth": 1.5, "strokeDash": DASHES[number]}
-    mark = {"type": "point", "filled": False, "shape": SHAPES[number], "size": 60}
+    mark = {"type": "point", "filled": False, "shape": SHAPES[number], "size": 90}
     tooltip = [
         {"field": "search"},
         {"field": "arch", "title": "architecture"},
@@ -59,7 +65,7 @@ def _one(number: int, other: Other, colours: theme.Palette) -> list[dict[str, An
         },
         {
             "data": data,
-            "mark": mark | {"stroke": colours.muted, "opacity": 1},
+            "mark": mark | {"stroke": colours.muted, "strokeWidth": 1.8, "opacity": 1},
             "encoding": {"tooltip": tooltip},
         },
     ]
@@ -67,9 +73,10 @@ def _one(number: int, other: Other, colours: theme.Palette) -> list[dict[str, An
 
 def names(others: Sequence[Other], colours: theme.Palette) -> list[dict[str, Any]]:
     """A name under the end of each line, above all marks, with the ground around its letters."""
+    falling = sorted(others[:MOST], key=lambda other: -max((a for _, a in other.points), default=0))
     return [
         {"data": {"values": _values(other)[-1:]}, "mark": _name(other.name, number) | style}
-        for number, other in enumerate(others[:MOST])
+        for number, other in enumerate(falling)
         for style in (
             {"stroke": colours.ground, "strokeWidth": 5, "strokeJoin": "round"},
             {"color": colours.ink},
@@ -78,7 +85,7 @@ def names(others: Sequence[Other], colours: theme.Palette) -> list[dict[str, Any
 
 
 def _name(name: str, number: int) -> dict[str, Any]:
-    # one below the other, as lines may end together
+    # one below the other in the order of the lines, which may end together
     return {"type": "text", "text": name, "align": "right", "dy": 16 + 15 * number}
 
 

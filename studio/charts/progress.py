@@ -65,15 +65,22 @@ def latency_rows(epochs: Sequence[EpochEnd]) -> Columns:
 
 
 def latency_spec(epochs: Sequence[EpochEnd], limit_ms: float, *, dark: bool) -> dict[str, Any]:
-    """Modelled latency falling to the limit; warm-up shaded."""
+    """Modelled latency under the gates, or mean of what was trained; warm-up shaded."""
     colours = theme.palette(dark)
-    layers = [_raw(colours.path), _average(colours.path), _hover("modelled latency")]
+    layers = [_raw(colours.path), _average(colours.path), _hover(latency_title(epochs).lower())]
     limit = {
         "data": {"values": [{}]},
         "mark": {"type": "rule", "color": colours.limit, "strokeWidth": 2, "strokeDash": [6, 4]},
         "encoding": {"y": {k: v for k, v in _y("").items() if k != "field"} | {"datum": limit_ms}},
     }
-    return _frame("Modelled latency in ms", [*_warm_up(epochs, colours), *layers, limit], dark)
+    title = f"{latency_title(epochs)} in ms"
+    return _frame(title, [*_warm_up(epochs, colours), *layers, limit], dark)
+
+
+def latency_title(epochs: Sequence[EpochEnd]) -> str:
+    """What the latency of an epoch is of: a model under gates, or networks where there are none."""
+    gated = any(e.gates for e in epochs)
+    return "Modelled latency" if gated else "Latency of what was trained"
 
 
 def gradient_rows(epochs: Sequence[EpochEnd]) -> Columns:

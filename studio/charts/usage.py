@@ -39,7 +39,9 @@ def columns(space: SearchSpace) -> list[str]:
 
 
 def spec(space: SearchSpace, *, dark: bool) -> dict[str, Any]:
-    """Vega-Lite over the columns of `rows`; what a layer cannot have stays empty."""
+    """Vega-Lite over the columns of `rows`: blank where a layer cannot have it, a dot where none
+    has it.
+    """
     colours = theme.palette(dark)
     bare = {
         "grid": False,
@@ -70,9 +72,14 @@ def spec(space: SearchSpace, *, dark: bool) -> dict[str, Any]:
         "legend": None,
     }
     tooltip = [{"field": "layer"}, {"field": "op"}, {"field": "of", "title": "on the front"}]
+    cell = {"type": "rect", "stroke": colours.line, "strokeWidth": 0.5}
+    dot = {"type": "point", "filled": True, "size": 14, "color": colours.muted, "opacity": 1}
     return {
-        "mark": {"type": "rect", "stroke": colours.line, "strokeWidth": 0.5},
-        "encoding": {"x": x, "y": y, "color": colour, "tooltip": tooltip},
+        "encoding": {"x": x, "y": y, "tooltip": tooltip},
+        "layer": [
+            {"mark": cell, "encoding": {"color": colour}},
+            {"transform": [{"filter": "datum.share === 0"}], "mark": dot},
+        ],
         "height": {"step": 19},
         "config": theme.config(dark) | {"view": {"stroke": None}},
     }

@@ -59,6 +59,7 @@ def _front(workspace: Workspace, run: Run, name: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(f"Front of search {run.id}", width="content")
         runs.badge(name)
+    st.caption(runs.asked(run))
     runs.trouble(workspace, run, name)
     if front.best is None:
         _none_within(front)

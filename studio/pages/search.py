@@ -19,12 +19,20 @@ def page() -> None:
     if run is None:
         _first(workspace)
         return
-    newest = workspace.store.runs()[0]  # just measured: on to the form
-    expanded = isinstance(newest.spec, ProfileSpec) or state.device_model(workspace) is None
-    with st.expander("New search", icon=":material/add:", expanded=expanded):
-        launch_form.draw(workspace)
+    alive = launch.state_of(workspace, run) in launch.LIVE
+    if not alive:
+        newest = workspace.store.runs()[0]  # just measured: on to the form
+        measured = state.device_model(workspace) is not None
+        _another(workspace, expanded=isinstance(newest.spec, ProfileSpec) or not measured)
     runs.picker(workspace, run, page="search")
     runs.watch(_search, workspace, run)
+    if alive:  # its progress and Stop come first
+        _another(workspace, expanded=False)
+
+
+def _another(workspace: Workspace, *, expanded: bool) -> None:
+    with st.expander("New search", icon=":material/add:", expanded=expanded):
+        launch_form.draw(workspace)
 
 
 def _first(workspace: Workspace) -> None:
@@ -36,8 +44,8 @@ def _first(workspace: Workspace) -> None:
         st.markdown("**What will be here**")
         st.markdown(
             "The front of the search, growing while it goes on: accuracy against latency, with your"
-            " limit as a line. Beside it the loss, the modelled latency as it falls to the limit,"
-            " and every decision of every layer over time."
+            " limit as a line. Beside it the loss and the modelled latency, and, where a strategy"
+            " has gates, every decision of every layer over time."
         )
         st.caption("A search goes on when you close this page; come back whenever you like.")
 
@@ -49,12 +57,13 @@ def _search(workspace: Workspace, run: Run, name: str) -> None:
         runs.badge(name)
         st.space("stretch")
         runs.controls(workspace, run, name)
+    st.caption(runs.asked(run))
     live.phase(workspace, run, name)
     usage.limits(view)
     hero, beside = st.columns([2, 1], gap="medium")
     with hero:
         _front(workspace, run, name)
-        usage.growth(run, view)
+        usage.growth(run, view, alive=name in launch.LIVE)
         usage.table(run, view)
         live.heat_map(run, view)
     with beside:

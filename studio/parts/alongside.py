@@ -17,7 +17,7 @@ from studio.parts.front_view import Front
 
 APART = (
     "Other searches have shared weights of their own: their fronts stand beside this one and are"
-    " never joined with it."
+    " never joined with it. Their latencies are predictions."
 )
 RECIPE = " {} trained by another recipe: accuracies compare even less."
 
@@ -51,7 +51,8 @@ def _other(workspace: Workspace, run: Run) -> overlay.Other:
     members = state.run_view(workspace, run.id).front()
     points = tuple((c.predicted_ms, c.proxy_accuracy) for c in members)
     archs = tuple(c.arch for c in members)
-    return overlay.Other(f"search {run.id}", points, archs, runs.weights(run))
+    named = f"search {run.id}, {METHODS[runs.search_spec(run).strategy].title}"
+    return overlay.Other(named, points, archs, runs.weights(run))
 
 
 def choose(workspace: Workspace, front: Front) -> None:
@@ -62,7 +63,7 @@ def choose(workspace: Workspace, front: Front) -> None:
     st.multiselect(
         "Fronts of other searches",
         list(known),
-        format_func=lambda i: _label(known[i]),
+        format_func=lambda i: runs.label(known[i]),
         key=_key(front.run),
         max_selections=overlay.MOST,
         placeholder="none beside it",
@@ -70,10 +71,6 @@ def choose(workspace: Workspace, front: Front) -> None:
     chosen = [i for i in st.session_state.get(_key(front.run)) or [] if i in known]
     if chosen:
         st.caption(APART + _recipes(workspace, front, chosen))
-
-
-def _label(run: Run) -> str:
-    return f"{runs.label(run)} · {METHODS[runs.search_spec(run).strategy].title}"
 
 
 def _recipes(workspace: Workspace, front: Front, chosen: list[int]) -> str:

@@ -111,10 +111,14 @@ def verdict(report: Report) -> str:
         return "No strategy found a network within the limit: a higher limit may help."
     best = max(found, key=lambda name: found[name]["mean"])
     top = found[best]["mean"], found[best]["error"]
-    said = f"**{title_of(best)}** is the most accurate after finetuning: {spread(top)}."
+    same = [
+        n for n, other in found.items() if spread((other["mean"], other["error"])) == spread(top)
+    ]
+    verb = "is" if len(same) == 1 else "are"
+    said = f"**{_names(same)}** {verb} the most accurate after finetuning: {spread(top)}."
     if report["seeds"] < 2:
         return f"{said} With one seed nobody knows how much of that is luck: compare with more."
-    near = [n for n, other in found.items() if n != best and not _apart(found[best], other)]
+    near = [n for n, other in found.items() if n not in same and not _apart(found[best], other)]
     if near:
         said += f" Not told apart from it with 95 % certainty: {_names(near)}."
     above = [r["strategy"] for r in report["strategies"] if r["ri"] and _real(r["ri"])]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from engine.explain.why import CAVEAT, Why
@@ -23,7 +25,9 @@ def draw(workspace: Workspace, run: Run, known: Why | None) -> None:
     if known is None or not lessons.telling(known):
         _too_few(workspace, run, known)
         return
-    told = effects.ordered(known.effects())
+    names = [slot.name for slot in runs.search_spec(run).space.slots()]
+    found = [replace(e, words=text.by_name(e.words, names)) for e in known.effects()]
+    told = effects.ordered(found)
     shown = told
     if len(told) > SHOWN:
         everything = st.toggle(
@@ -38,7 +42,7 @@ def draw(workspace: Workspace, run: Run, known: Why | None) -> None:
         alt=effects.alt(shown),
     )
     st.caption(
-        f"Most influential first, layers counted from the input. {effects.legend(shown)}"
+        f"Most influential first. {effects.legend(shown)}"
         f" From {text.plural(known.n, 'network')}; {_explained(known)}. {CAVEAT}"
     )
 

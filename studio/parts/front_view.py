@@ -17,6 +17,8 @@ from studio import state, text
 from studio.charts import overlay, pareto
 from studio.parts import runs
 
+FAR = 0.15  # predictions are within a tenth where the device was as idle as for its table
+
 
 @dataclass(frozen=True, slots=True)
 class Front:
@@ -127,7 +129,7 @@ def chart(front: Front, where: str, *, key: str) -> None:
 
 
 def _alongside(others: Sequence[overlay.Other]) -> str:
-    named = ", ".join(other.name for other in others)
+    named = " and ".join(other.name for other in others)
     return f" Beside it the front of {named}." if named else ""
 
 
@@ -152,8 +154,21 @@ def legend(front: Front) -> str:
     if drawn < total:
         marks += f" {text.count(drawn)} of {text.plural(total, 'network')} are drawn."
     if front.view.calibrated:
-        marks += f" {error_words(front.view.calibrated.prediction)}"
+        marks += f" {error_words(front.view.calibrated.prediction)}{_own_error(front.view)}"
     return marks
+
+
+def _own_error(view: View) -> str:
+    """How far predictions were off for this search's own measured networks, once there are some."""
+    known = [c for c in view.candidates.values() if c.measured]
+    if not known:
+        return ""
+    off = [abs(c.predicted_ms / c.latency_ms - 1) for c in known]
+    mean, worst = (text.percent(x) for x in (sum(off) / len(off), max(off)))
+    told = f" For the {text.plural(len(off), 'network')} measured here: {mean}, at most {worst}."
+    if max(off) > FAR:
+        told += " So much means that something else kept the device busy: measure it again."
+    return told
 
 
 def _foreseen(front: Front) -> str:

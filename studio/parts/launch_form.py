@@ -139,7 +139,7 @@ def _form(workspace: Workspace, model: LatencyModel) -> None:
             " finds the same but for the noise of measuring. Another seed makes it another search."
         )
     if pressed and choice.problems:
-        st.error(f"Not started. {choice.problems[0]}")
+        st.error(f"Not started. {strategy_choice.ELSEWHERE}")
     elif pressed:
         runs.perform(partial(start, workspace, asked, choice))
 

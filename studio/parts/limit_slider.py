@@ -143,6 +143,7 @@ def _layers(run: Run, asked: Asked) -> None:
                 asked.pins[layer] = chosen
 
         st.pills("It keeps", slots[layer], selection_mode="multi", key=key, on_change=changed)
+        st.caption("Take a choice away to ban it here; leave one alone to hold the layer to it.")
         for name, ops in list(asked.pins.items()):
             st.caption(f"{text.plain(name)} keeps {text.plain(', '.join(ops) or 'nothing')}")
 
@@ -212,7 +213,11 @@ def _told(front: Front, asked: Asked, found: NewFront) -> None:
     if best is not None:
         told += f" **Best within the limit** `{best.arch}` {front_view.line(best)}."
     else:
-        told += " No network that was evaluated keeps to it."
+        less = ", take back what is held" if asked.pins or asked.like else ""
+        told += (
+            " No network that was evaluated keeps to it."
+            f" Raise the limit{less}, or search again with this limit."
+        )
     st.markdown(told)
     held = [f"{text.plain(n)} keeps {text.plain(', '.join(o))}" for n, o in asked.pins.items()]
     more = f" and {len(held) - KEPT} more" if len(held) > KEPT else ""

@@ -44,16 +44,20 @@ def curves(run: Run, view: View) -> None:
         return
     key = f"search.{run.id}"
     if any(e.modelled_ms for e in epochs):  # not every strategy has one
+        gated = any(e.gates for e in epochs)
         st.vega_lite_chart(
             progress.latency_rows(epochs),
             progress.latency_spec(epochs, spec.latency_limit_ms, dark=dark),
             key=f"{key}.latency",
-            alt="Modelled latency over"
+            alt=f"{progress.latency_title(epochs)} over"
             f" {len(epochs)} epochs, now {text.ms(epochs[-1].modelled_ms)},"
             f" limit {text.ms(spec.latency_limit_ms)}.",
         )
         st.caption(
             "Faint: each epoch. Bold: its moving average after the warm-up. Dashed: the limit."
+            if gated
+            else "Mean predicted latency of the networks that were trained, which need not fall to"
+            " the limit. Faint: each epoch. Bold: its moving average. Dashed: the limit."
         )
     st.vega_lite_chart(
         progress.loss_rows(epochs),

@@ -113,7 +113,6 @@ def layers(space: SearchSpace, arch: Arch, model: LatencyModel | None) -> None:
         total = sum(times.values())
         columns["predicted ms"] = [times.get(layer.name) for layer in made]
         columns["share"] = [100 * times.get(layer.name, 0.0) / total for layer in made]
-    most = max(columns.get("share", [100.0]))
     st.dataframe(
         columns,
         hide_index=True,
@@ -125,7 +124,7 @@ def layers(space: SearchSpace, arch: Arch, model: LatencyModel | None) -> None:
                 format=f"%.{text.decimals(times.values())}f"
             ),
             "share": st.column_config.ProgressColumn(
-                format="%.0f %%", min_value=0, max_value=most, help="of the predicted latency"
+                format="%.0f %%", min_value=0, max_value=100, help="of the predicted latency"
             ),
         },
     )

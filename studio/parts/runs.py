@@ -10,6 +10,7 @@ import streamlit as st
 
 from engine.errors import StudioError
 from engine.events import Trained
+from engine.front.limits import UNITS, told
 from engine.methods import METHODS
 from engine.spec import ExportSpec, RunSpec
 from engine.store import Run
@@ -110,12 +111,20 @@ def _remember(key: str, shown: int) -> None:
 
 
 def label(run: Run) -> str:
-    """One search in a line of plain text that never changes: number, limit, epochs, seed, start."""
-    spec = search_spec(run)
+    """One search in a line of plain text that never changes: number, what was asked, start."""
     began = time.strftime("%d %b %H:%M", time.localtime(run.created_at))
+    return f"Search {run.id} · {asked(run)} · {began}"
+
+
+def asked(run: Run) -> str:
+    """What a search was asked for, as plain text: strategy, all limits, epochs, seed."""
+    spec = search_spec(run)
+    limits = [f"limit {text.ms(spec.latency_limit_ms)}"]
+    for name, most in spec.limits.asked().items():
+        limits.append(f"≤ {told(name, most).replace(' ', text.THIN)} {UNITS[name][0]}")
     return (
-        f"Search {run.id} · limit {text.ms(spec.latency_limit_ms)} ·"
-        f" {text.plural(spec.epochs, 'epoch')} · seed {spec.seed} · {began}"
+        f"{METHODS[spec.strategy].title} · {', '.join(limits)} ·"
+        f" {text.plural(spec.epochs, 'epoch')} · seed {spec.seed}"
     )
 
 
@@ -277,16 +286,19 @@ def over_when_exported(workspace: Workspace, run_id: int) -> frozenset[str]:
 def watch(draw: Callable[[Workspace, Run, str], None], workspace: Workspace, run: Run) -> None:
     """`draw(workspace, run, state)` in a fragment that repeats while the run is alive.
 
-    When the run ends the whole page is drawn once more, and nothing asks for news any longer.
+    When the run ends the whole page is drawn once more, and nothing asks for news any longer; also
+    when it has read the images, which the sentence above says.
     """
     alive = launch.state_of(workspace, run) in launch.LIVE
+    unread = alive and state.dataset(workspace) is None
 
     @text.guarded
     def watched() -> None:
         fresh = workspace.store.run(run.id)
         name = launch.state_of(workspace, fresh)
         draw(workspace, fresh, name)
-        if alive and name not in launch.LIVE:
+        ended = alive and name not in launch.LIVE
+        if ended or (unread and state.dataset(workspace) is not None):
             st.rerun()
 
     st.fragment(watched, run_every=REFRESH_S if alive else None)()

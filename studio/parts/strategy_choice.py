@@ -27,11 +27,21 @@ DOCUMENT = "method"
 GUESSED = 1000  # images, while nobody has read them
 FRONT_TITLES = {"evolution": "Evolution", "linas": "Predictor"}
 FIELDS = {
-    "params": ("Parameters", "at most, as a number"),
-    "macs": ("MACs", "multiply-accumulates of one image, at most"),
-    "peak_bytes": ("Peak memory in kB", "activations that are held at once, at most"),
-    "onnx_bytes": ("ONNX file in kB", "at most"),
+    "params": ("Parameters", "how many numbers a network may learn at most: 5000, for example"),
+    "macs": (
+        "MACs",
+        "multiplications with addition for one image, at most: the arithmetic it takes",
+    ),
+    "peak_bytes": (
+        "Peak memory in kB",
+        "what goes into one layer and comes out of it, at most: weights do not count",
+    ),
+    "onnx_bytes": (
+        "ONNX file in kB",
+        "size of the exported file, at most: four bytes per parameter, and the graph",
+    ),
 }
+ELSEWHERE = "What stands in the way is said beside its field, under Strategy or Training recipe."
 SHARED = {
     "lr": ("Learning rate", "at the start; adamw and rmsprop want a hundredth of what sgd wants"),
     "batch": ("Batch", "images per step"),

@@ -64,7 +64,12 @@ def _training(workspace: Workspace, run: Run, name: str) -> None:
         runs.bar(run, name)
     runs.trouble(workspace, run, name)
     rows = progress.accuracy_rows(view.epochs)
-    if rows["epoch"]:
+    if len(rows["epoch"]) == 1:  # no line yet
+        st.caption(
+            f"Accuracy after epoch {rows['epoch'][0]}: {rows['label'][0]}, on the images that"
+            " networks are chosen with."
+        )
+    elif rows["epoch"]:
         st.vega_lite_chart(
             rows,
             progress.accuracy_spec(dark=front_view.dark()),

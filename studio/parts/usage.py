@@ -14,7 +14,7 @@ from studio.charts import hypervolume, usage
 from studio.parts import front_view, runs
 
 
-def growth(run: Run, view: View) -> None:
+def growth(run: Run, view: View, *, alive: bool) -> None:
     """Two curves side by side: the best within the limit, and the hypervolume."""
     grown = _grown(run, view)
     if len(grown) < 2:
@@ -22,29 +22,41 @@ def growth(run: Run, view: View) -> None:
     now, rows, dark = grown[-1], hypervolume.rows(grown), front_view.dark()
     left, right = st.columns(2, gap="medium")
     with left:
-        if now.best is not None:
+        if all(g.best is None for g in grown):
+            st.caption("No network that was evaluated is predicted within every limit.")
+        else:
             st.vega_lite_chart(
                 rows,
-                hypervolume.spec("best", "Best within the limit", dark=dark),
+                hypervolume.spec("best", "Best predicted within the limit", dark=dark),
                 key=f"search.{run.id}.within",
                 alt="Most accurate network that is predicted within the limit, now"
-                f" {text.percent(now.best)} after {text.plural(now.networks, 'network')}.",
+                f" {text.percent(now.best)} after {text.plural(now.evaluations, 'evaluation')}.",
             )
-            st.caption(
-                "Proxy accuracy; within by prediction, as nothing is measured until the end."
-            )
+            st.caption(_by_prediction(view, alive=alive))
     with right:
         st.vega_lite_chart(
             rows,
             hypervolume.spec("share", "Hypervolume", dark=dark),
             key=f"search.{run.id}.hypervolume",
             alt=f"Hypervolume of the front, now {text.percent(now.share)} of what is between"
-            f" guessing and a perfect network of no latency, after {now.networks} networks.",
+            " guessing and a perfect network of no latency, after"
+            f" {text.plural(now.evaluations, 'evaluation')}.",
         )
         st.caption(
             "How much the front beats: the share of the area from the slowest network and guessing"
             " to a perfect network that takes no time."
         )
+
+
+def _by_prediction(view: View, *, alive: bool) -> str:
+    """What the curve of the best goes by, and how that differs from the best that is named."""
+    if any(c.measured for c in view.candidates.values()):
+        return (
+            "Proxy accuracy, within by prediction. What this page calls best was measured within"
+            " the limit as well, and may be another network."
+        )
+    until = "is measured until the end" if alive else "was measured in this search"
+    return f"Proxy accuracy, within by prediction: nothing {until}."
 
 
 def _grown(run: Run, view: View) -> list[hypervolume.Growth]:
@@ -69,11 +81,9 @@ def table(run: Run, view: View) -> None:
     space = runs.search_spec(run).space
     st.markdown("**Choices on the front**")
     st.caption(
-        f"The darker, the more of the {text.plural(len(archs), 'network')} on the front have it."
-        " Empty: a layer has no such choice."
-        if not front_view.dark()
-        else f"The brighter, the more of the {text.plural(len(archs), 'network')} on the front"
-        " have it. Empty: a layer has no such choice."
+        f"The {'brighter' if front_view.dark() else 'darker'}, the more of the"
+        f" {text.plural(len(archs), 'network')} on the front have it. A dot: none of them has it."
+        " Blank: a layer has no such choice."
     )
     st.vega_lite_chart(
         usage.rows(space, archs),
@@ -90,12 +100,13 @@ def limits(view: View) -> None:
 
 
 def acceptance(filtered: Filtered) -> str:
-    """How many networks kept the limits, and which limit refused how many."""
+    """How many networks kept the limits as drawn, and which limit the others did not keep."""
     refused = sum(filtered.refused.values())
     share = text.percent(1 - refused / filtered.asked, 0)
-    told = f"{share} of {text.plural(filtered.asked, 'network')} drawn kept all limits"
+    told = f"{share} of {text.plural(filtered.asked, 'network')} kept all limits as drawn"
     by = [f"{UNITS[name][0]} {text.count(count)}" for name, count in filtered.refused.items()]
-    return f"{told}; refused by {', '.join(by)}." if by else f"{told}."
+    moved = f"the others (over in {', '.join(by)}) were moved into the limits before any evaluation"
+    return f"{told}; {moved}." if by else f"{told}."
 
 
 def screened(view: View) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from engine.explain.why import CAVEAT, POINTS, Change, signed
-from engine.space import Arch, Slot
+from engine.space import Arch
 from engine.workspace import Workspace
 from studio import state, text
 from studio.parts import lessons, network_card, runs
@@ -99,11 +99,6 @@ def placed(words: str) -> tuple[str, str]:
     return place.capitalize(), what.replace("→", " → ")
 
 
-def _where(place: str, slots: Sequence[Slot]) -> str:
-    name, _, number = place.rpartition(" ")
-    return slots[int(number) - 1].name if name == "Layer" else place
-
-
 def interval(change: Change) -> str:
     """The interval of the accuracy in points, or why there is none."""
     found = change.accuracy
@@ -127,13 +122,13 @@ def sentence(change: Change, digits: int) -> str:
 
 
 def table(
-    changes: Sequence[Change], slots: Sequence[Slot], *, room_ms: float
+    changes: Sequence[Change], names: Sequence[str], *, room_ms: float
 ) -> dict[str, list[Any]]:
-    """Columns of the list; layers have the names that diagrams call them by."""
+    """Columns of the list; `names` are those of the layers, as diagrams call them."""
     places = [placed(change.words) for change in changes]
     values = [change.accuracy.value for change in changes]
     return {
-        "where": [_where(place, slots) for place, _ in places],
+        "where": [text.by_name(place, names) for place, _ in places],
         "instead": [what for _, what in places],
         "latency, ms": [change.ms for change in changes],
         "accuracy, points": [None if v is None else POINTS * v for v in values],
@@ -157,11 +152,11 @@ def _changes(front: Front, arch: Arch, changes: list[Change], *, room_ms: float)
         f"Show all {text.count(len(told))} changes", key=f"model.why.all.{run.id}"
     ):
         shown = told[:SHOWN]
-    slots = runs.search_spec(run).space.slots()
+    names = [slot.name for slot in runs.search_spec(run).space.slots()]
     digits = min(6, text.decimals([max(abs(change.ms) for change in told)]))
     key = f"model.why.{run.id}.{arch}.{len(shown)}"
     picked = st.dataframe(
-        table(shown, slots, room_ms=room_ms),
+        table(shown, names, room_ms=room_ms),
         key=key,
         hide_index=True,
         height=min(35 * (len(shown) + 1) + 2, 420),
@@ -186,7 +181,8 @@ def _changes(front: Front, arch: Arch, changes: list[Change], *, room_ms: float)
 
 def _leading(front: Front, change: Change, *, digits: int) -> None:
     """The network that a change leads to, and its page."""
-    st.markdown(text.plain(sentence(change, digits)))
+    names = [slot.name for slot in runs.search_spec(front.run).space.slots()]
+    st.markdown(text.plain(text.by_name(sentence(change, digits), names)))
     st.code(change.arch, language=None, wrap_lines=True)
     known = front.view.candidates.get(change.arch)
     if known is None:

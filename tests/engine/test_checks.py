@@ -226,7 +226,9 @@ def test_a_device_that_does_not_say_what_it_is_fails(store) -> None:
 
 def test_refused_networks_are_counted_beside_the_evaluated(store) -> None:
     says = check(store, searched(store), 12).says
-    assert says == "All 3 evaluated networks are in the log; limits refused 25 of 50 unseen."
+    assert (
+        says == "All 3 evaluated networks are in the log; of 50 drawn, 25 broke a limit as drawn."
+    )
 
 
 def test_a_file_that_is_about_to_be_exported_counts_with_its_hash(store) -> None:

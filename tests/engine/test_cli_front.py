@@ -106,6 +106,8 @@ def test_in_words_it_tells_what_is_only_foreseen(known, onepath):
     assert code == 0
     assert "nothing was trained" in out
     assert "foreseen, not evaluated (mean error 0." in out
+    assert "best within the limit\n" in out
+    assert "measured ms" in out
 
 
 @pytest.mark.parametrize(

@@ -210,7 +210,7 @@ def test_none_within_the_limit_is_said_and_nothing_measured_again(supernet) -> N
     events, _ = measured(supernet, device, view)
     assert len(device.asked) == 1
     assert [type(e) for e in events] == [Measured, Measured, Warned]
-    assert "ask for more time" in events[-1].message
+    assert events[-1].message == "No measured network met the limit: search with a higher one."
     assert view.best(LIMIT) is None
 
 
@@ -230,7 +230,15 @@ def test_a_device_that_never_confirms_is_not_asked_for_ever(supernet) -> None:
     events, _ = measured(supernet, device, view)
     assert len(device.asked) == 1 + CONFIRMATIONS
     assert isinstance(events[-1], Warned)
-    assert "could not be confirmed" in events[-1].message
+    assert "Every pick failed its second measurement" in events[-1].message
+    assert "kept the device busy" in events[-1].message
+
+
+def test_a_session_that_something_slowed_down_is_not_blamed_on_the_networks(supernet) -> None:
+    view = seen(A=(0.9, 0.95))
+    events, _ = measured(supernet, Scripted({A: [(0.9, 1.4)]}), view)
+    assert "kept the device busy" in events[-1].message
+    assert view.best(LIMIT) is None
 
 
 def test_a_pick_keeps_the_other_limits_as_well(supernet) -> None:

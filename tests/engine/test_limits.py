@@ -124,8 +124,14 @@ def test_a_mixed_search_chooses_and_seeds_within_all_limits():
     assert all(strategy.problem.filter.keeps(arch) for arch in strategy.seeds())
 
 
+def test_a_few_parameters_are_told_one_by_one():
+    assert told("params", 10) == "10"
+    assert told("params", 731.5, least=True) == "732"
+    assert told("params", 1500) == "1.5 k"
+
+
 @pytest.mark.parametrize("figure", [1234.0, 1234.4, 1235.6, 98765.0, 0.12345])
 def test_the_least_that_is_told_is_never_too_little(figure):
-    said = float(told("params", figure, least=True).split()[0]) * 1e3
+    said = float(told("onnx_bytes", figure, least=True).split()[0]) * 1e3
     assert figure <= said * (1 + 1e-12)
     assert said == pytest.approx(figure, rel=2e-3)

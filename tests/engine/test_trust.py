@@ -279,7 +279,7 @@ def test_a_ranking_as_good_as_noise_allows_and_a_pick_that_pays_are_green():
     found = judged(evidence())
     assert found.colour == "green"
     assert "rank as well as noise allows" in said(found)
-    assert "The search pays: the pick has +18" in said(found)
+    assert "The search pays: the pick gains +18" in said(found)
 
 
 def test_shared_weights_that_only_guess_are_red_even_under_a_low_ceiling():
@@ -360,7 +360,7 @@ def test_too_few_random_networks_are_no_judgement():
     fewer = evidence()
     found = judged(replace(fewer, others=fewer.others[:3]))
     assert found.colour != "green"
-    assert "over 3 random networks of its latency; 8 are needed" in said(found)
+    assert "relative to 3 random networks of its latency; 8 are needed" in said(found)
 
 
 def test_without_a_pick_the_search_is_not_called_better():

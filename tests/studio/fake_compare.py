@@ -93,7 +93,7 @@ def report_of(spec: CompareSpec, runs: dict[tuple[str, int], int]) -> dict[str, 
         "reference": {"ms": 0.193, "error": 1.0},
         "random": {"networks": 8, "accuracy": 0.941, "deviation": 0.008},
         "strategies": rows,
-        "winner": winner(rows),
+        "winner": winner(rows, spec.budget_s),
         "remarks": remarks(rows, spec.budget_s),
         "runs": entries,
     }

@@ -13,6 +13,7 @@ from engine.events import Candidate, EpochEnd, Evaluated, Measured, View, fold
 from engine.methods import METHODS
 from studio import text
 from studio.charts import gates, pareto, progress
+from studio.parts import front_view
 from tests.builders import small_space, stage
 from tests.studio.fake_run import SPACE
 
@@ -115,6 +116,14 @@ def test_every_point_says_which_weights_its_accuracy_is_of() -> None:
     ):
         marks = pareto.Highlights(weights=METHODS[strategy].weights)
         assert pareto.rows(shown, marks)["proxy"] == [f"90.0{text.THIN}% proxy, {words}"]
+
+
+def test_predictions_are_held_against_what_this_search_has_measured() -> None:
+    assert front_view._own_error(view_of(9)) == ""
+    near = front_view._own_error(view_of(9, measured=3))
+    assert near == f" For the 3 networks measured here: 1.0{text.THIN}%, at most 1.0{text.THIN}%."
+    far = fold([Evaluated("a", 0.9, 0.05, 1, 1), measurement("a", 0.1)])
+    assert front_view._own_error(far).endswith("kept the device busy: measure it again.")
 
 
 def test_highlights_mark_their_architectures_and_no_other() -> None:

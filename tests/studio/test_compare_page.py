@@ -253,6 +253,16 @@ def test_the_verdict_names_the_best_its_equals_and_who_beats_random_networks(fak
     assert said.endswith("random networks with 95 % certainty: One-shot, NetAdapt.")
 
 
+def test_equally_accurate_strategies_are_named_together(fake) -> None:
+    report = fake_compare.report_of(fake_compare.spec_of(fake, seeds=1), {})
+    for row in report["strategies"]:
+        row["finetuned"]["mean"] = 0.5
+    for row in report["strategies"][:2]:
+        row["finetuned"]["mean"] = 0.9
+    first, second = (comparison.title_of(row["strategy"]) for row in report["strategies"][:2])
+    assert comparison.verdict(report).startswith(f"**{first}, {second}** are the most accurate")
+
+
 def test_a_comparison_in_which_nothing_was_found_says_so(fake) -> None:
     report = fake_compare.report_of(fake_compare.spec_of(fake), {})
     for row in report["strategies"]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from engine.events import Evaluated, Event, Filtered, Screened, fold
 from engine.front.limits import Limits
 from engine.pareto import hypervolume as area_of
-from studio.charts import hypervolume, overlay, pareto, usage
+from studio.charts import front_marks, hypervolume, overlay, pareto, usage
 from studio.charts.theme import LIGHT
 from studio.parts.usage import acceptance, columns
 from tests.builders import small_space, stage
@@ -49,7 +49,7 @@ def test_the_last_share_is_that_of_the_whole_front_and_of_the_fixed_reference() 
     told = grown(view.kept)
     share = area_of(points, reference) / (reference[0] * reference[1])
     assert told[-1].share == pytest.approx(share)
-    assert told[-1].networks == 503
+    assert told[-1].evaluations == 503
     assert len(told) <= hypervolume.COLUMNS + 1
 
 
@@ -65,7 +65,7 @@ def test_what_breaks_another_limit_counts_as_evaluated_and_adds_nothing() -> Non
     ]
     at = {"slowest_ms": SLOWEST, "classes": CLASSES, "limit_ms": LIMIT}
     told = hypervolume.growth(events, limits=Limits(params=10), **at)
-    assert [g.networks for g in told] == [1, 2]
+    assert [g.evaluations for g in told] == [1, 2]
     assert told[0].share == told[1].share == grown(events[:1])[0].share
     assert [g.best for g in told] == [0.7, 0.7]
     assert grown(events)[1].best == 0.9
@@ -93,14 +93,31 @@ def test_choices_on_the_front_are_shares_per_layer_and_op() -> None:
     assert usage.columns(space)[-1] == usage.LEFT_OUT
     assert "k3e3 in 2" in usage.alt(space, ["k3e3", "k3e3", "skip", "k5e6"])
     drawn = as_vega_lite(usage.spec(space, dark=False), rows)
-    assert altair.Chart.from_dict(drawn).to_dict()["mark"]["type"] == "rect"
+    assert altair.LayerChart.from_dict(drawn).to_dict()["layer"][0]["mark"]["type"] == "rect"
 
 
-def test_the_line_of_the_limits_says_who_refused_how_many() -> None:
-    told = acceptance(Filtered(4120, {"latency_ms": 900, "params": 612}))
-    assert told.startswith("63\u202f% of 4\u202f120 networks drawn kept all limits")
-    assert "latency 900, parameters 612" in told
-    assert acceptance(Filtered(10, {})) == "100\u202f% of 10 networks drawn kept all limits."
+def test_what_no_network_has_is_told_apart_from_what_a_layer_cannot_have() -> None:
+    space = small_space(stage(width=4, depth=[0, 1]))
+    rows = usage.rows(space, ["k3e3"])
+    cell, dot = usage.spec(space, dark=False)["layer"]
+    assert "transform" not in cell
+    assert dot["transform"] == [{"filter": "datum.share === 0"}]
+    assert dot["mark"]["type"] == "point"
+    assert 0 in rows["share"]
+
+
+def test_a_curve_of_one_point_is_a_dot() -> None:
+    layers = hypervolume.spec("best", "Growth", dark=False)["layer"]
+    (dot,) = [layer for layer in layers if layer["mark"].get("filled")]
+    assert {"filter": "datum.of === 1"} in dot["transform"]
+
+
+def test_the_line_of_the_limits_says_what_became_of_what_did_not_keep_them() -> None:
+    assert acceptance(Filtered(4120, {"latency_ms": 900, "params": 612})) == (
+        "63\u202f% of 4\u202f120 networks kept all limits as drawn; the others (over in latency"
+        " 900, parameters 612) were moved into the limits before any evaluation."
+    )
+    assert acceptance(Filtered(10, {})) == "100\u202f% of 10 networks kept all limits as drawn."
 
 
 def test_metrics_are_told_with_their_correlations() -> None:
@@ -122,8 +139,46 @@ def test_a_search_shows_how_its_front_grew_and_of_what_it_is_made(
     told = " ".join(chart.proto.alt for chart in at.get("vega_lite_chart"))
     for part in ("Hypervolume of the front, now", "within the limit, now", "Most used: stage1.1"):
         assert part in told
-    assert "80\u202f% of 100 networks drawn kept all limits; refused by latency 20." in words(at)
+    assert "80\u202f% of 100 networks kept all limits as drawn; the others (over in" in words(at)
+    assert "A dot: none of them has it. Blank: a layer has no such choice." in words(at)
     assert "Kendall's tau over 64 untrained networks" in words(at)
+
+
+def test_the_curves_count_evaluations(root: Path, open_page: Opening) -> None:
+    fake = fake_run.make(root)
+    fake_run.search(fake)
+    charts = open_page("search", fake.workspace).get("vega_lite_chart")
+    curves = [c.proto for c in charts if "after 240 evaluations." in c.proto.alt]
+    assert len(curves) == 2
+    assert all("by evaluations" in curve.spec for curve in curves)
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("finished", "within by prediction. What this page calls best was measured"),
+        ("running", "within by prediction: nothing is measured until the end."),
+        ("stopped", "within by prediction: nothing was measured in this search."),
+    ],
+)
+def test_the_best_of_the_curve_goes_by_prediction_and_is_said_to(
+    root: Path, open_page: Opening, state: str, said: str
+) -> None:
+    fake = fake_run.make(root)
+    fake_run.search(fake, state, share=1.0 if state == "finished" else 0.8)
+    assert said in words(open_page("search", fake.workspace))
+
+
+def test_without_a_network_predicted_within_there_is_a_sentence_and_no_empty_chart(
+    root: Path, open_page: Opening
+) -> None:
+    fake = fake_run.make(root)
+    fake_run.search(fake, limit_ms=0.022)
+    at = open_page("search", fake.workspace)
+    assert "No network that was evaluated is predicted within every limit." in words(at)
+    told = [chart.proto.alt for chart in at.get("vega_lite_chart")]
+    assert any(alt.startswith("Hypervolume") for alt in told)
+    assert not any(alt.startswith("Most accurate") for alt in told)
 
 
 def test_before_the_second_network_there_are_no_curves(root: Path, open_page: Opening) -> None:
@@ -183,3 +238,17 @@ def test_fronts_of_other_searches_differ_by_dash_and_shape() -> None:
     dashes = [str(m["mark"]["strokeDash"]) for m in drawn if m["mark"]["type"] == "line"]
     shapes = [m["mark"]["shape"] for m in drawn if m["mark"]["type"] == "point"]
     assert len(set(dashes)) == len(set(shapes)) == overlay.MOST
+
+
+def test_names_of_other_fronts_lie_in_the_order_of_their_ends() -> None:
+    others = [overlay.Other(f"{a}", ((0.1, a),), ("k3",)) for a in (0.5, 0.7, 0.6)]
+    marks = [layer["mark"] for layer in overlay.names(others, LIGHT)]
+    below = {mark["text"]: mark["dy"] for mark in marks}
+    assert sorted(below, key=lambda name: below[name]) == ["0.7", "0.6", "0.5"]
+    assert overlay.names([overlay.Other("empty", (), ())], LIGHT)
+
+
+def test_shapes_of_other_fronts_mean_nothing_else_on_the_chart() -> None:
+    taken = {*front_marks.SHAPES.values(), "square"}
+    assert not taken & set(overlay.SHAPES)
+    assert not any(shape.startswith("triangle") for shape in overlay.SHAPES)

@@ -121,11 +121,25 @@ def test_a_layer_that_is_held_has_only_what_it_keeps(searched: Fake, open_page: 
     at = open_page("front", searched.workspace)
     keeps = at.get("button_group")[0]
     assert keeps.label == "It keeps"
+    assert "Take a choice away to ban it here; leave one alone" in words(at)
     keeps.set_value(["skip", "k3e3"]).run()
     first = {arch.split("-")[0] for arch in at.dataframe[0].value["architecture"]}
     assert first <= {"skip", "k3e3"}
     assert "stage1\\.1 keeps skip, k3e3" in words(at)
     assert "New front" in words(at)
+
+
+def test_where_nothing_keeps_the_limit_the_page_says_what_to_do(
+    root: Path, open_page: Opening
+) -> None:
+    fake = fake_run.make(root)
+    run = fake_run.search(fake, "running", share=0.1)
+    fake.store.append(run, Evaluated(str(fake.space.largest()), 0.9, 0.2, 1, 1))
+    at = slide(open_page("front", fake.workspace), LOOSER)
+    kept = "No network that was evaluated keeps to it."
+    assert f"{kept} Raise the limit, or search again with this limit." in words(at)
+    at.get("button_group")[0].set_value(["k3e3"]).run()
+    assert f"{kept} Raise the limit, take back what is held, or" in words(at)
 
 
 def test_a_layer_that_keeps_nothing_is_refused_in_a_sentence(
@@ -200,8 +214,10 @@ def test_the_front_of_another_search_stands_beside_and_is_never_joined(
     chosen.set_value([other]).run()
     lines = [m for m in drawn(at)["layer"] if m["mark"]["type"] == "line"]
     beside = [m["data"]["values"] for m in lines if "data" in m]
-    assert [{v["search"] for v in values} for values in beside] == [{f"search {other}"}]
-    assert "never joined" in words(at)
+    assert [{v["search"] for v in values} for values in beside] == [
+        {f"search {other}, Single-Path NAS"}
+    ]
+    assert "never joined with it. Their latencies are predictions." in words(at)
     assert f"search {other}" in at.get("vega_lite_chart")[0].proto.alt
 
 

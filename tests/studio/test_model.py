@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from engine.cost import network_cost
+from engine.events import EpochEnd
 from engine.space import Arch
 from engine.spec import ExportSpec, Spec, TrainSpec
 from studio import text
@@ -68,6 +70,14 @@ def test_the_layers_add_up_to_the_network(
     assert table["share"].sum() == pytest.approx(100)
 
 
+def test_a_full_bar_is_the_whole_latency(
+    searched: tuple[Fake, int, str], open_page: Opening
+) -> None:
+    layers = open_page("model", searched[0].workspace).dataframe[0]
+    bar = json.loads(layers.proto.columns)["share"]["type_config"]
+    assert (bar["min_value"], bar["max_value"]) == (0, 100)
+
+
 def test_any_network_of_the_space_can_be_looked_at(
     searched: tuple[Fake, int, str], open_page: Opening
 ) -> None:
@@ -118,6 +128,18 @@ def test_a_training_that_goes_on_shows_its_curve_and_can_be_stopped(
     assert "Finetune" not in [b.label for b in at.button]
     button(at, "Stop").click().run()
     assert fake.store.wanted(training) == "stopped"
+
+
+def test_after_one_epoch_there_is_a_figure_and_no_empty_chart(
+    searched: tuple[Fake, int, str], open_page: Opening
+) -> None:
+    fake, run, best = searched
+    training = fake.store.create_run(TrainSpec(run, best, "finetune", 1))
+    fake.store.append(training, EpochEnd("finetune", 1, 0.4, 0.0, 0.0, (), (), 0.912))
+    fake.store.set_state(training, "finished")
+    at = open_page("model", fake.workspace)
+    assert "Accuracy after epoch 1: 91.2 %, on the images" in words(at)
+    assert not at.get("vega_lite_chart")
 
 
 def test_a_finished_training_shows_three_accuracies_and_what_they_are(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import tomllib
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.data import prepare
 from engine.errors import RunError
 from engine.events import Evaluated, Progress, Resumed
 from engine.spec import DataChoice, DataSpec
@@ -191,12 +193,23 @@ def test_a_page_without_a_workspace_leads_home(open_page: Opening, name: str) ->
     at = open_page(name)
     assert not at.exception
     assert "No workspace is open" in words(at)
+    assert "its device and any number of searches." in words(at)
 
 
 def test_an_unknown_workspace_is_a_sentence(open_page: Opening, workspace: Workspace) -> None:
     at = open_page("compose", None, ws=f"{workspace.name}-gone")
     assert "is not there" in words(at)
     assert not at.exception
+
+
+@pytest.mark.parametrize("name", ["compose", "data", "search", "front", "compare", "model"])
+def test_a_workspace_that_a_command_line_left_empty_can_be_gone_on_with(
+    root: Path, open_page: Opening, name: str
+) -> None:
+    empty = Workspace(root / "left-empty")
+    at = open_page(name, empty)
+    assert not at.error
+    assert "must be a JSON object" not in words(at)
 
 
 def test_a_fault_is_told_without_its_traceback(
@@ -252,6 +265,19 @@ def test_the_sentence_prompts_for_what_is_missing(open_page: Opening, workspace:
     assert "not read yet" in said
     assert "choose a limit" in said
     assert "not measured yet" in said
+
+
+def test_images_that_were_just_read_are_known_at_once(workspace: Workspace) -> None:
+    folder, shape = workspace.data_folder, state.drafted_space(workspace).input
+    half = folder / ".digits.preparing"
+    half.mkdir(parents=True)
+    assert "not read yet" in sentence.plain_sentence(workspace)
+    prepare(DataChoice("digits"), folder, shape, lambda *_: None)
+    at = half.stat().st_mtime_ns
+    half.rmdir()
+    for read in folder.iterdir():
+        os.utime(read, ns=(at, at))
+    assert "images" in sentence.plain_sentence(workspace)
 
 
 def test_the_sentence_states_the_limit(workspace: Workspace) -> None:

@@ -76,6 +76,12 @@ def test_sentences_of_the_engine_get_a_capital_and_thin_spaces() -> None:
     assert text.told("1,5 or 1,2345") == "1,5 or 1,2345"
 
 
+def test_layers_have_the_names_that_pages_call_them_by() -> None:
+    names = [f"stage1.{i}" for i in range(1, 13)]
+    assert text.by_name("kernel 5→3 in layer 12", names) == "kernel 5→3 in stage1.12"
+    assert text.by_name("Layer 1: left out; stage 2", names) == "stage1.1: left out; stage 2"
+
+
 def test_a_column_of_whole_numbers_sorts_by_value() -> None:
     numbers = [5, 13_786, 2_186, 1_000_000]
     cells = dict(zip(text.aligned(numbers), numbers, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,8 @@ def test_a_picked_change_leads_to_the_network_it_makes(
     picking(monkeypatch, 0)
     at.run()
     leads = at.code[-1].value
+    assert re.search(r"^stage\d\\\.\d\\: ", words(at), re.M)
+    assert "Layer " not in words(at)
     next(b for b in at.button if b.label == "Open this network").click().run()
     assert at.selectbox[0].value == leads != before
     assert sum(a != b for a, b in zip(leads.split("-"), before.split("-"), strict=True)) == 1

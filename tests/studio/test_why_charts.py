@@ -94,6 +94,11 @@ def test_the_picture_of_effects_is_vega_lite(found: list[Estimate], dark: bool) 
     altair.Chart.from_dict(as_vega_lite(effects.spec(told, dark=dark), effects.rows(told)))
 
 
+def test_the_axis_says_which_accuracy_it_is() -> None:
+    spec = effects.spec([effect("one", about(0.02))], dark=False)
+    assert spec["layer"][0]["layer"][-1]["encoding"]["x"]["title"] == "proxy accuracy, points"
+
+
 def test_zero_lies_within_both_axes() -> None:
     spec = effects.spec([effect("one", about(0.02), about(-0.004))], dark=False)
     for panel in spec["layer"][:2]:

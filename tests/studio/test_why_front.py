@@ -53,6 +53,8 @@ def test_the_most_influential_choices_are_drawn_with_what_they_rest_on(
     at = open_page("front", searched[0].workspace)
     (alt,) = pictures(at)
     assert alt.startswith(f"Effects of {effects_card.SHOWN} choices, with intervals:")
+    assert " in stage3." in alt
+    assert "layer " not in alt
     said = words(at)
     assert "From 240 networks; choices one by one explain 9" in said
     assert "no random sample" in said
