@@ -111,7 +111,7 @@ FRONTS = {
 }
 
 
-DEFAULT_FRONT = "evolution"
+DEFAULT_FRONT = "linas"
 
 
 def require_method(strategy: str, mode: str) -> str:
