@@ -55,7 +55,8 @@ class FrontPhase:
 
     def _first(self, seeds: Sequence[Arch]) -> list[Arch]:
         known = within(self.problem, [*seeds, *ends(self.problem)])
-        return [*known, *self._next(max(4, CHILDREN - len(known)))]
+        # a network that is drawn may be one of these
+        return list(dict.fromkeys([*known, *self._next(max(4, CHILDREN - len(known)))]))
 
     def _next(self, count: int) -> list[Arch]:
         return self.searcher.ask(count, self.problem.rng)

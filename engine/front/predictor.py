@@ -39,6 +39,8 @@ class Predictor:
         weights = np.asarray(self.coef)
         if self.kind == "ridge":
             return np.asarray(self.intercept + features @ weights)
+        if not self.support:  # all values were alike: the tube holds them, nothing supports it
+            return np.full(len(features), self.intercept)
         support = np.asarray(self.support)
         squares = (
             (features**2).sum(1)[:, None] - 2 * features @ support.T + (support**2).sum(1)[None]

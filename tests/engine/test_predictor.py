@@ -8,6 +8,7 @@ import random
 import numpy as np
 import pytest
 
+from engine.front import predictor
 from engine.front.encoding import Encoder
 from engine.front.predictor import Predictor, fit, fit_ridge, ridge
 from tests.problems import macs_latency, toy_space
@@ -100,3 +101,12 @@ def test_sums_are_those_of_the_networks():
     features = encoder.features(at)
     assert features.min() >= 0
     assert features.max() <= 1
+
+
+def test_networks_that_are_all_as_good_are_predicted_to_be_so():
+    rng = np.random.default_rng(5)
+    features, values = rng.random((12, 6)), np.full(12, 1.0)
+    alike = predictor._svr(features, values, 1.0, 1.0)
+    assert alike.support == ()
+    for found in (alike, Predictor.from_json(alike.to_json()), fit(features, values)):
+        assert np.allclose(found(rng.random((5, 6))), 1.0)
