@@ -51,13 +51,6 @@ workspace_option = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of the workspace; made if missing.",
 )
-existing_option = click.option(
-    "--workspace",
-    "folder",
-    required=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the workspace.",
-)
 space_option = click.option(
     "--space", required=True, metavar="PRESET|FILE.json", help="What may vary."
 )
@@ -197,7 +190,7 @@ def search(  # noqa: PLR0913 - one parameter per option
 
 @cli.command()
 @run_argument
-@existing_option
+@runs.existing_option
 @json_option
 def resume(run: int, folder: Path, as_json: bool) -> None:
     """Go on with a search from its last checkpoint; prints what search prints."""
@@ -207,7 +200,7 @@ def resume(run: int, folder: Path, as_json: bool) -> None:
 
 @cli.command()
 @run_argument
-@existing_option
+@runs.existing_option
 @click.option("--latency-ms", "limit", type=float, help="Another latency limit in ms.")
 @limit_options
 @click.option("--pin", "pins", multiple=True, metavar="LAYER=OP,…", help="Choices a layer keeps.")
@@ -239,7 +232,7 @@ def front(
 
 @cli.command()
 @run_argument
-@existing_option
+@runs.existing_option
 @arch_option
 @epochs_option
 @json_option
@@ -255,7 +248,7 @@ def finetune(run: int, folder: Path, arch: str, epochs: int | None, as_json: boo
 
 @cli.command()
 @run_argument
-@existing_option
+@runs.existing_option
 @arch_option
 @click.option(
     "--out", required=True, metavar="FILE.zip", type=click.Path(path_type=Path, dir_okay=False)

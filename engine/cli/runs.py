@@ -27,6 +27,15 @@ from engine.start import require_shrinking
 from engine.store import Run, Status, Store
 from engine.workspace import Workspace
 
+existing_option = click.option(
+    "--workspace",
+    "folder",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the workspace.",
+)
+"""For commands that go on with what is there: `existing` opens it."""
+
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 

@@ -19,13 +19,7 @@ Document = dict[str, Any]
 
 @click.command()
 @click.argument("run", type=click.IntRange(min=1))
-@click.option(
-    "--workspace",
-    "folder",
-    required=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the workspace.",
-)
+@runs.existing_option
 @click.option("--subnets", type=int, help="Networks that are trained alone; 8 or more.")
 @click.option("--seeds", type=int, help="Seeds in each of two sets, for every network.")
 @click.option("--epochs", type=int, help="Passes over the images of every training.")

@@ -20,13 +20,7 @@ from engine.space import Arch, SearchSpace
 
 @click.command()
 @click.argument("run", type=click.IntRange(min=1))
-@click.option(
-    "--workspace",
-    "folder",
-    required=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the workspace.",
-)
+@runs.existing_option
 @click.option("--arch", metavar="ARCH|best", help="Also tell what if this one were different.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def why(run: int, folder: Path, arch: str | None, as_json: bool) -> None:

@@ -61,8 +61,8 @@ def growth(
             part, members, best = at, [], None
         if kept(event, limits):
             members.append((event.predicted_ms, 1 - event.proxy_accuracy))
-        if event.predicted_ms <= limit_ms and kept(event, limits):
-            best = max(best or 0.0, event.proxy_accuracy)
+            if event.predicted_ms <= limit_ms:
+                best = max(best or 0.0, event.proxy_accuracy)
         if number % every == 0 or number == len(told):
             members = front(members, lambda point: point)
             grown.append(Growth(number, hypervolume(members, reference) / area, best, part))

@@ -194,7 +194,7 @@ def _by_slot(
     model = network_card.model_of(workspace, run)
     if model is None:
         return None
-    columns = {"layer": [slot.name for slot in runs.search_spec(run).space.slots()]}
+    columns = {"layer": runs.layers(run)}
     for name, candidate in (("picked", a), ("compared", b)):
         ops = Arch.parse(candidate.arch).ops
         times = [model.slot_ms[i][op] for i, op in enumerate(ops)]

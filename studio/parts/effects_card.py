@@ -25,7 +25,7 @@ def draw(workspace: Workspace, run: Run, known: Why | None) -> None:
     if known is None or not lessons.telling(known):
         _too_few(workspace, run, known)
         return
-    names = [slot.name for slot in runs.search_spec(run).space.slots()]
+    names = runs.layers(run)
     found = [replace(e, words=text.by_name(e.words, names)) for e in known.effects()]
     told = effects.ordered(found)
     shown = told

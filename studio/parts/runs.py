@@ -27,6 +27,11 @@ def search_spec(run: Run) -> RunSpec:
     return run.spec
 
 
+def layers(run: Run) -> list[str]:
+    """Names of the layers of a search's space, from the input on."""
+    return [slot.name for slot in search_spec(run).space.slots()]
+
+
 def weights(run: Run) -> str:
     """Which weights the proxy accuracies of a search are of, in words."""
     return METHODS[search_spec(run).strategy].weights

@@ -152,7 +152,7 @@ def _changes(front: Front, arch: Arch, changes: list[Change], *, room_ms: float)
         f"Show all {text.count(len(told))} changes", key=f"model.why.all.{run.id}"
     ):
         shown = told[:SHOWN]
-    names = [slot.name for slot in runs.search_spec(run).space.slots()]
+    names = runs.layers(run)
     digits = min(6, text.decimals([max(abs(change.ms) for change in told)]))
     key = f"model.why.{run.id}.{arch}.{len(shown)}"
     picked = st.dataframe(
@@ -181,7 +181,7 @@ def _changes(front: Front, arch: Arch, changes: list[Change], *, room_ms: float)
 
 def _leading(front: Front, change: Change, *, digits: int) -> None:
     """The network that a change leads to, and its page."""
-    names = [slot.name for slot in runs.search_spec(front.run).space.slots()]
+    names = runs.layers(front.run)
     st.markdown(text.plain(text.by_name(sentence(change, digits), names)))
     st.code(change.arch, language=None, wrap_lines=True)
     known = front.view.candidates.get(change.arch)

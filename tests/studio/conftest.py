@@ -11,6 +11,8 @@ from streamlit.testing.v1 import AppTest
 from engine.spec import Spec
 from engine.workspace import Workspace, create_workspace
 from studio import launch
+from tests.studio import fake_run
+from tests.studio.fake_run import Fake
 
 Opening = Callable[..., AppTest]
 
@@ -50,6 +52,14 @@ def open_page(root: Path) -> Opening:
         return at.run()
 
     return opening
+
+
+@pytest.fixture
+def searched(root: Path) -> Fake:
+    """A workspace with one finished search, which is run 1."""
+    fake = fake_run.make(root)
+    fake_run.search(fake)
+    return fake
 
 
 @pytest.fixture

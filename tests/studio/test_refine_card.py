@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,14 +18,6 @@ from tests.studio.conftest import Opening, labels, words
 from tests.studio.fake_run import LIMIT_MS, Fake
 
 NO_WEIGHTS = "has no weights to start from"
-
-
-@pytest.fixture
-def searched(root: Path) -> Fake:
-    """A workspace with one finished search, which is run 1."""
-    fake = fake_run.make(root)
-    fake_run.search(fake)
-    return fake
 
 
 @pytest.fixture

@@ -25,14 +25,6 @@ Showing = Callable[[], AppTest]
 
 
 @pytest.fixture
-def searched(root: Path) -> Fake:
-    """A workspace with one finished search, which is run 1."""
-    fake = fake_run.make(root)
-    fake_run.search(fake)
-    return fake
-
-
-@pytest.fixture
 def shown(searched: Fake, open_page: Opening) -> Showing:
     """Opens Front on that search."""
     return lambda: open_page("front", searched.workspace, run=1)
